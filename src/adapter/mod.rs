@@ -1,0 +1,196 @@
+//! The door to a warehouse: run SQL, load rows, keep a transaction.
+//!
+//! The trait is small and synchronous. What differs between warehouses is SQL in `macros/adapters/*.sql`
+//! or an answer of [`crate::sql::Dialect`], never a condition in a caller. An adapter never sees a node,
+//! and no type of its client library leaves it.
+
+mod table;
+
+pub use table::{Cell, ColumnType, Table};
+
+use crate::name::RelationName;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A warehouse that was chosen by a profile's target.
+pub trait Adapter: Send + Sync {
+    /// `duckdb` or `snowflake`: the word in profiles, `target.type`, and prefix of dispatched macros.
+    fn type_name(&self) -> &'static str;
+
+    /// Opens a connection for one worker; `name` is for logs (a node's unique id or `master`).
+    fn connect(&self, name: &str) -> Result<Box<dyn Connection>, DatabaseError>;
+
+    /// What `debug` shows of the connection, secrets left out: label and value.
+    fn describe(&self) -> Vec<(&'static str, String)>;
+}
+
+/// One session in a warehouse. Statements run one after the other.
+pub trait Connection: Send {
+    /// Runs SQL, which may be several statements; the answer is the last one's. Rows are fetched whole.
+    fn execute(&mut self, sql: &str) -> Result<Answer, DatabaseError>;
+
+    /// Opens a transaction; an error if one is open.
+    fn begin(&mut self) -> Result<(), DatabaseError>;
+
+    /// Makes what happened since `begin` lasting, whole or not at all.
+    fn commit(&mut self) -> Result<(), DatabaseError>;
+
+    /// Undoes what happened since `begin`; without an open transaction nothing happens.
+    fn rollback(&mut self) -> Result<(), DatabaseError>;
+
+    /// Whether a transaction is open.
+    fn in_transaction(&self) -> bool;
+
+    /// Appends the rows of a batch to an existing table, matching columns by name. Gives the number of rows.
+    fn load(&mut self, into: &RelationName, batch: &Batch) -> Result<u64, DatabaseError>;
+
+    /// What stops the running statement from another thread.
+    fn canceller(&self) -> Arc<dyn Cancel>;
+}
+
+/// Stops a running statement.
+pub trait Cancel: Send + Sync {
+    /// Asks the warehouse to stop; without a running statement nothing happens.
+    fn cancel(&self);
+}
+
+/// What a statement gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// The warehouse's words and numbers, as `adapter_response` in `run_results.json`.
+    pub response: Response,
+    /// The rows; no columns where the statement gives none.
+    pub table: Table,
+}
+
+/// The part of an answer that is kept in artifacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Response {
+    /// What to show: `OK`, `SUCCESS 5`.
+    pub message: String,
+    /// Rows that were written (or read by a query), where the warehouse says so.
+    pub rows_affected: Option<u64>,
+    /// The warehouse's id of the statement.
+    pub query_id: Option<String>,
+    /// Whatever else the warehouse says.
+    pub details: BTreeMap<String, String>,
+}
+
+/// Rows on disk that are to be loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The format of every file.
+    pub format: BatchFormat,
+    /// The files, in order.
+    pub files: Vec<PathBuf>,
+    /// Names and types of the columns to read.
+    pub columns: Vec<(String, ColumnType)>,
+}
+
+/// The format of a batch's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchFormat {
+    /// One JSON object a line.
+    JsonLines,
+    /// CSV with a header, `"` as quote, doubled inside; an unquoted empty field is NULL.
+    Csv,
+    /// Parquet.
+    Parquet,
+}
+
+/// What a warehouse refused or could not do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DatabaseError {
+    /// The warehouse's own words, without prefix and position.
+    pub message: String,
+    /// What it means for the caller.
+    pub kind: DatabaseErrorKind,
+    /// The byte offset in the statement at which it went wrong, where known.
+    pub offset: Option<usize>,
+    /// The warehouse's id of the statement.
+    pub query_id: Option<String>,
+    /// The warehouse's own code: an SQLSTATE or a class of errors.
+    pub code: Option<String>,
+}
+
+/// What a database error means for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseErrorKind {
+    /// The statement is wrong, or the data do not fit: trying again would give the same.
+    Statement,
+    /// A conflict with another transaction: trying again may work.
+    Conflict,
+    /// The connection is gone or could not be made: trying again may work.
+    Connection,
+    /// The statement was stopped on request.
+    Cancelled,
+}
+
+impl DatabaseError {
+    /// An error of a kind, without a place.
+    pub fn new(kind: DatabaseErrorKind, message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind, offset: None, query_id: None, code: None }
+    }
+}
+
+/// What kind of thing a relation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RelationType {
+    /// A table.
+    Table,
+    /// A view.
+    View,
+    /// A CTE: an ephemeral model.
+    Cte,
+    /// A materialized view.
+    MaterializedView,
+    /// Snowflake's dynamic table.
+    DynamicTable,
+    /// A table outside the warehouse.
+    External,
+}
+
+impl RelationType {
+    /// dbt's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::Cte => "cte",
+            Self::MaterializedView => "materialized_view",
+            Self::DynamicTable => "dynamic_table",
+            Self::External => "external",
+        }
+    }
+
+    /// The type that a word means; none for an unknown one.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "table" => Some(Self::Table),
+            "view" => Some(Self::View),
+            "cte" => Some(Self::Cte),
+            "materialized_view" | "materializedview" => Some(Self::MaterializedView),
+            "dynamic_table" => Some(Self::DynamicTable),
+            "external" => Some(Self::External),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RelationType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A relation that exists (or is about to), and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Relation {
+    /// Its name.
+    pub name: RelationName,
+    /// What it is, where known.
+    pub relation_type: Option<RelationType>,
+}

@@ -1,0 +1,3 @@
+//! dbt's Jinja on upstream minijinja.
+
+pub mod host;

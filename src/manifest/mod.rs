@@ -1,0 +1,66 @@
+//! The project as data: nodes, sources, macros and how they refer to each other.
+//!
+//! `parse` fills a [`Manifest`], every later stage reads it, none changes it. It never sees a connection.
+
+mod config;
+mod node;
+
+pub use config::{ConfigMap, Hook, Materialized, NodeConfig, OnSchemaChange};
+pub use node::{
+    Column, DependsOn, DocBlock, MacroArgument, MacroEntry, Node, RefCall, Source, SourceCall, SourceFreshness,
+    TestMetadata,
+};
+
+use crate::name::UniqueId;
+use indexmap::IndexMap;
+use std::collections::BTreeMap;
+
+/// Everything that parse found out about a project and its packages.
+#[derive(Debug, Default)]
+pub struct Manifest {
+    /// The root project's name.
+    pub project_name: String,
+    /// `duckdb` or `snowflake`: the type of the target that the manifest was made for.
+    pub adapter_type: String,
+    /// Models, seeds, snapshots, tests, analyses and operations that are enabled, by unique id in dbt's order.
+    pub nodes: IndexMap<UniqueId, Node>,
+    /// Enabled sources.
+    pub sources: IndexMap<UniqueId, Source>,
+    /// Macros of the project, its packages and strata itself.
+    pub macros: IndexMap<UniqueId, MacroEntry>,
+    /// Docs blocks.
+    pub docs: IndexMap<UniqueId, DocBlock>,
+    /// Nodes and sources that are disabled.
+    pub disabled: IndexMap<UniqueId, Node>,
+    /// What `ref()` finds: by name, then by package.
+    pub references: BTreeMap<String, BTreeMap<String, UniqueId>>,
+    /// What `source()` finds: by (source name, table name).
+    pub source_index: BTreeMap<(String, String), UniqueId>,
+}
+
+impl Manifest {
+    /// The node that `ref(name)` or `ref(package, name)` means to a node of `from_package`: that package's
+    /// own first, then the root project's, then the only one there is, as dbt searches.
+    pub fn find_reference(&self, package: Option<&str>, name: &str, from_package: &str) -> Option<&Node> {
+        let by_package = self.references.get(name)?;
+        let id = match package {
+            Some(package) => by_package.get(package),
+            None => by_package
+                .get(from_package)
+                .or_else(|| by_package.get(&self.project_name))
+                .or_else(|| by_package.values().next()),
+        }?;
+        self.nodes.get(id)
+    }
+
+    /// The source that `source(source_name, table_name)` means.
+    pub fn find_source(&self, source_name: &str, table_name: &str) -> Option<&Source> {
+        let id = self.source_index.get(&(source_name.to_owned(), table_name.to_owned()))?;
+        self.sources.get(id)
+    }
+
+    /// The ids on which a node or source depends directly; sources depend on nothing.
+    pub fn parents(&self, id: &UniqueId) -> &[UniqueId] {
+        self.nodes.get(id).map_or(&[], |node| &node.depends_on.nodes)
+    }
+}

@@ -1,0 +1,152 @@
+//! What happens while a command runs. The runner emits, reporters listen; nobody else prints.
+
+use crate::adapter::Response;
+use crate::diagnostic::Diagnostic;
+use crate::name::UniqueId;
+use std::time::Duration;
+
+/// How a node ended, in dbt's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// A model, seed, snapshot or hook did what it should.
+    Success,
+    /// A test found nothing wrong.
+    Pass,
+    /// A test found something, and only warns.
+    Warn,
+    /// A test found something.
+    Fail,
+    /// It could not be run to its end.
+    Error,
+    /// Something before it failed.
+    Skipped,
+    /// Nothing was to be done: an ephemeral model, an analysis.
+    NoOp,
+}
+
+impl Status {
+    /// dbt's word in `run_results.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Error => "error",
+            Self::Skipped => "skipped",
+            Self::NoOp => "no-op",
+        }
+    }
+
+    /// The status that a word of `run_results.json` means.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Success, Self::Pass, Self::Warn, Self::Fail, Self::Error, Self::Skipped, Self::NoOp]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+    }
+
+    /// Whether the command fails because of it.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Fail | Self::Error)
+    }
+}
+
+/// How one node ended.
+#[derive(Debug, Clone)]
+pub struct NodeResult {
+    /// The node.
+    pub unique_id: UniqueId,
+    /// How it ended.
+    pub status: Status,
+    /// The line for people: `OK`, `Got 3 results, configured to fail if != 0`.
+    pub message: Option<String>,
+    /// Rows that a test found.
+    pub failures: Option<u64>,
+    /// What the warehouse said of the main statement.
+    pub response: Response,
+    /// What went wrong.
+    pub diagnostic: Option<Diagnostic>,
+    /// Since the run's start: when compiling began, when executing began, when it ended.
+    pub timing: Timing,
+    /// Which worker ran it, from 1.
+    pub thread: usize,
+    /// The SQL as compiled, if it came so far.
+    pub compiled_code: Option<String>,
+}
+
+/// Times since the start of the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// When compiling began.
+    pub compile_start: Duration,
+    /// When executing began.
+    pub execute_start: Duration,
+    /// When the node was through.
+    pub end: Duration,
+}
+
+/// Something that reporters may tell.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The command knows what it will do: a label (`8 models, 20 tests`) and how many workers do it.
+    RunStarted {
+        /// What was found, as counts by kind.
+        summary: String,
+        /// The number of nodes that will be run.
+        total: usize,
+        /// The number of workers.
+        threads: usize,
+    },
+    /// A worker took a node.
+    NodeStarted {
+        /// The node.
+        unique_id: UniqueId,
+        /// Its position among the nodes of this run, from 1.
+        index: usize,
+        /// How it is called in progress lines: `sql view model dev.stg_orders`.
+        label: String,
+    },
+    /// A long node tells how far it is.
+    NodeProgress {
+        /// The node.
+        unique_id: UniqueId,
+        /// Rows so far.
+        rows: u64,
+        /// Pages or files so far.
+        pages: u64,
+    },
+    /// A node ended.
+    NodeFinished {
+        /// How.
+        result: Box<NodeResult>,
+        /// Its position, as in `NodeStarted`.
+        index: usize,
+        /// How it is called, as in `NodeStarted`.
+        label: String,
+    },
+    /// A finding that is not a node's end: warnings of parse, of macros.
+    Found(Diagnostic),
+    /// A macro said something to people.
+    Message(String),
+    /// A statement was sent, for `--debug` and the log file.
+    Statement {
+        /// The node on whose behalf.
+        unique_id: Option<UniqueId>,
+        /// The SQL.
+        sql: String,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// All is done.
+    RunFinished {
+        /// Every result in the order in which nodes ended.
+        results: Vec<NodeResult>,
+        /// From start to end.
+        elapsed: Duration,
+        /// Whether it was stopped before its end.
+        interrupted: bool,
+    },
+}
+
+/// Where events go; shared by all workers.
+pub type Emit = std::sync::Arc<dyn Fn(Event) + Send + Sync>;

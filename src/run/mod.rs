@@ -1,0 +1,3 @@
+//! Carries out what was compiled: scheduling, materializing, testing, keeping the books.
+
+pub mod event;
