@@ -1,7 +1,7 @@
 //! What a render asks of the stage that runs it. `parse`, `compile` and `run` each answer in their own way;
 //! the Jinja objects (`ref`, `source`, `config`, `adapter`, …) only translate between templates and this trait.
 
-use crate::adapter::{Answer, DatabaseError, Relation};
+use crate::adapter::{Answer, DatabaseError, Relation, Table};
 use crate::diagnostic::Span;
 use crate::manifest::{ConfigMap, Manifest, RefCall, SourceCall};
 use crate::name::{RelationName, UniqueId};
@@ -88,6 +88,12 @@ pub trait Host: Send + Sync {
 
     /// `exceptions.warn`.
     fn warn(&self, message: &str);
+
+    /// `write()`: the SQL that builds the node, kept under `target/run`.
+    fn write(&self, sql: &str);
+
+    /// The rows of the seed that is being loaded, typed as dbt types them: what `load_agate_table()` gives.
+    fn seed(&self) -> Result<Arc<Table>, HostError>;
 
     /// The documentation block of `doc()`.
     fn doc(&self, package: Option<&str>, name: &str) -> Result<String, HostError>;
