@@ -7,7 +7,9 @@ pub mod diagnostic;
 pub mod jinja;
 pub mod manifest;
 pub mod name;
-pub mod secret;
 pub mod project;
 pub mod run;
+pub mod secret;
 pub mod sql;
+
+pub mod artifact;

@@ -1,0 +1,167 @@
+//! `target/journal.jsonl`: what a run set out to do, then one line a finished node, each on disk before the
+//! next begins. It outlives `kill -9`, so that `retry` can go on where the run was stopped.
+
+use super::{Invocation, cannot_write, timestamp};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::name::UniqueId;
+use crate::run::event::NodeResult;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+const FILE_NAME: &str = "journal.jsonl";
+
+/// What a run set out to do: the journal's first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalHead {
+    /// The invocation's id.
+    pub invocation_id: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// The verb: `build`.
+    pub command: String,
+    /// What was typed after the program's name.
+    pub arguments: Vec<String>,
+    /// The nodes that were to be run, in order.
+    pub selected: Vec<UniqueId>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FinishedLine {
+    unique_id: UniqueId,
+    status: String,
+    finished_at: String,
+}
+
+/// The journal of the run that is going on.
+#[derive(Debug)]
+pub struct Journal {
+    file: Mutex<File>,
+}
+
+impl Journal {
+    /// Begins a journal; the former run's is replaced.
+    pub fn begin(invocation: &Invocation, head: &JournalHead) -> Result<Self, Diagnostic> {
+        let path = invocation.in_target(FILE_NAME);
+        let attempt = || {
+            if let Some(directory) = path.parent() {
+                fs::create_dir_all(directory)?;
+            }
+            let mut file = File::create(&path)?;
+            write_line(&mut file, head)?;
+            Ok(file)
+        };
+        attempt().map(|file| Self { file: Mutex::new(file) }).map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Notes that a node ended; the line is on disk when this returns.
+    pub fn finished(&self, invocation: &Invocation, result: &NodeResult) -> Result<(), Diagnostic> {
+        let line = FinishedLine {
+            unique_id: result.unique_id.clone(),
+            status: result.status.as_str().to_owned(),
+            finished_at: timestamp(invocation.now()),
+        };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        write_line(&mut file, &line).map_err(|error| cannot_write(&invocation.in_target(FILE_NAME), &error))
+    }
+}
+
+fn write_line(file: &mut File, line: &impl Serialize) -> std::io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
+    file.sync_data()
+}
+
+/// What a journal tells about a former run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousJournal {
+    /// What the run set out to do.
+    pub head: JournalHead,
+    /// dbt's word for how each node ended that came to an end.
+    pub finished: BTreeMap<UniqueId, String>,
+}
+
+/// Reads the journal of a target directory; none where there is none. A line that was torn when the process was
+/// killed counts as not written.
+pub fn read_journal(target: &Path) -> Result<Option<PreviousJournal>, Diagnostic> {
+    let path = target.join(FILE_NAME);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Diagnostic::error(Code::Io, format!("cannot read `{}`: {error}", path.display())));
+        }
+    };
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut lines = complete.lines();
+    let Some(first) = lines.next() else { return Ok(None) };
+    let unusable = |what: &str, error: &serde_json::Error| {
+        Diagnostic::error(Code::Artifact, format!("`{}` has {what} that cannot be read: {error}", path.display()))
+            .help("run the command again in full, or remove the file")
+    };
+    let head: JournalHead = serde_json::from_str(first).map_err(|error| unusable("a first line", &error))?;
+    let mut finished = BTreeMap::new();
+    for line in lines {
+        let line: FinishedLine = serde_json::from_str(line).map_err(|error| unusable("a line", &error))?;
+        finished.insert(line.unique_id, line.status);
+    }
+    Ok(Some(PreviousJournal { head, finished }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use crate::run::event::{Status, Timing};
+    use std::fs::OpenOptions;
+
+    fn result(id: &str, status: Status) -> NodeResult {
+        NodeResult {
+            unique_id: id.into(),
+            status,
+            message: None,
+            failures: None,
+            response: crate::adapter::Response::default(),
+            diagnostic: None,
+            timing: Timing::default(),
+            thread: 1,
+            compiled_code: None,
+        }
+    }
+
+    #[test]
+    fn a_torn_last_line_counts_as_not_written() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let invocation = fixture::invocation(directory.path());
+        let target = directory.path().join("target");
+        assert_eq!(read_journal(&target).expect("absent is fine"), None);
+        let head = JournalHead {
+            invocation_id: invocation.id.clone(),
+            started_at: invocation.started_at,
+            command: "build".into(),
+            arguments: vec!["build".into(), "-s".into(), "a b".into()],
+            selected: vec!["model.shop.a".into(), "model.shop.b".into()],
+        };
+        let journal = Journal::begin(&invocation, &head).expect("begun");
+        journal.finished(&invocation, &result("model.shop.a", Status::Success)).expect("noted");
+        let mut file = OpenOptions::new().append(true).open(target.join(FILE_NAME)).expect("opened");
+        file.write_all(br#"{"unique_id":"model.shop.b","sta"#).expect("torn");
+        let read = read_journal(&target).expect("readable").expect("there");
+        assert_eq!(read.head, head);
+        assert_eq!(read.finished, BTreeMap::from([("model.shop.a".into(), "success".to_owned())]));
+    }
+
+    #[test]
+    fn a_run_killed_within_its_first_line_left_nothing_and_garbage_is_refused() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::write(directory.path().join(FILE_NAME), "{\"invocation").expect("written");
+        assert_eq!(read_journal(directory.path()).expect("torn head"), None);
+        fs::write(directory.path().join(FILE_NAME), "nonsense\n").expect("written");
+        assert_eq!(read_journal(directory.path()).expect_err("not a journal").code(), Code::Artifact);
+    }
+}
