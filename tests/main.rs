@@ -1,1 +1,3 @@
 //! All tests that need more than one module.
+
+mod adapter;

@@ -4,8 +4,15 @@
 //! or an answer of [`crate::sql::Dialect`], never a condition in a caller. An adapter never sees a node,
 //! and no type of its client library leaves it.
 
+mod cache;
+mod duckdb;
+mod recorder;
+mod statements;
 mod table;
 
+pub use cache::RelationCache;
+pub use duckdb::{Attachment, DuckDb, DuckDbSettings, Extension};
+pub use recorder::{Recorded, Recorder};
 pub use table::{Cell, ColumnType, Table};
 
 use crate::name::RelationName;
@@ -92,7 +99,8 @@ pub struct Batch {
 /// The format of a batch's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchFormat {
-    /// One JSON object a line.
+    /// One JSON object a line. Exact numbers with a fraction stand as JSON texts (`"12.50"`): JSON readers take a
+    /// bare `12.50` for a binary floating point number. Bytes are in base64.
     JsonLines,
     /// CSV with a header, `"` as quote, doubled inside; an unquoted empty field is NULL.
     Csv,
