@@ -2,11 +2,14 @@
 
 use chrono::{NaiveDate, NaiveTime};
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use strata::adapter::{
-    Adapter, Answer, Batch, BatchFormat, Cell, ColumnType, Connection, DatabaseErrorKind, DuckDb, DuckDbSettings, Recorder,
+    Adapter, Answer, Batch, BatchFormat, Cell, ColumnType, Connection, DatabaseErrorKind, DuckDb, DuckDbSettings,
+    Recorder,
 };
 use strata::name::{Quoting, RelationName};
 
@@ -98,17 +101,20 @@ fn plain_types_keep_their_values(stage: &Stage) {
                cast(0.1 as double precision), 'ü', cast('2024-02-29' as date), cast('23:59:59.5' as time), \
                cast('1969-12-31 23:59:59.123456' as timestamp)";
     let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).expect("a date");
-    assert_eq!(connection.execute(sql).expect("it runs").table.rows, [[
-        Cell::Null,
-        Cell::Boolean(true),
-        Cell::Integer(i64::MAX.into()),
-        Cell::Decimal("-12.50".into()),
-        Cell::Float(0.1),
-        Cell::Text("ü".into()),
-        Cell::Date(day(2024, 2, 29)),
-        Cell::Time(NaiveTime::from_hms_milli_opt(23, 59, 59, 500).expect("a time")),
-        Cell::Timestamp(day(1969, 12, 31).and_hms_micro_opt(23, 59, 59, 123_456).expect("a timestamp")),
-    ]]);
+    assert_eq!(
+        connection.execute(sql).expect("it runs").table.rows,
+        [[
+            Cell::Null,
+            Cell::Boolean(true),
+            Cell::Integer(i64::MAX.into()),
+            Cell::Decimal("-12.50".into()),
+            Cell::Float(0.1),
+            Cell::Text("ü".into()),
+            Cell::Date(day(2024, 2, 29)),
+            Cell::Time(NaiveTime::from_hms_milli_opt(23, 59, 59, 500).expect("a time")),
+            Cell::Timestamp(day(1969, 12, 31).and_hms_micro_opt(23, 59, 59, 123_456).expect("a timestamp")),
+        ]]
+    );
 }
 
 fn errors_point_into_the_whole_text(stage: &Stage) {
@@ -167,38 +173,46 @@ fn json_lines_load_exactly(stage: &Stage) {
     let (mut connection, table) = (stage.connect(), stage.table("loaded"));
     let first = stage.file(
         "1.jsonl",
-        "{\"id\":9223372036854775807,\"amount\":\"0.1234567890123456789\",\"name\":\"a\",\"at\":\"2024-01-01T05:00:00.000001+02:00\",\"ok\":true}\n",
+        "{\"id\":9223372036854775807,\"amount\":\"0.1234567890123456789\",\"name\":\"a\",\"seen\":\"2024-01-01T05:00:00.000001+02:00\",\"ok\":true}\n",
     );
     let second = stage.file("2.jsonl", "{\"name\":\"\",\"id\":-1}\n{\"id\":null,\"name\":null,\"extra\":1}\n");
     // The table has its columns in another order, and one that no file has.
     connection
         .execute(&format!(
-            "create table {table} (other integer, name varchar, amount decimal(38,19), id bigint, at timestamp, ok boolean)"
+            "create table {table} (other integer, name varchar, amount decimal(38,19), id bigint, seen timestamp, ok boolean)"
         ))
         .expect("it runs");
     let columns = [
         ("id", ColumnType::BigInt),
         ("amount", ColumnType::Decimal(38, 19)),
         ("name", ColumnType::Text),
-        ("at", ColumnType::Timestamp),
+        ("seen", ColumnType::Timestamp),
         ("ok", ColumnType::Boolean),
     ];
     let loaded = connection.load(&table, &batch(BatchFormat::JsonLines, vec![first, second], &columns));
     assert_eq!(loaded.expect("it loads"), 3);
-    let rows = connection.execute(&format!("select id, amount, name, at, ok, other from {table}")).expect("it runs").table.rows;
-    let at = NaiveDate::from_ymd_opt(2024, 1, 1).and_then(|day| day.and_hms_micro_opt(3, 0, 0, 1)).expect("a timestamp");
-    assert_eq!(rows, [
+    let rows = connection
+        .execute(&format!("select id, amount, name, seen, ok, other from {table}"))
+        .expect("it runs")
+        .table
+        .rows;
+    let at =
+        NaiveDate::from_ymd_opt(2024, 1, 1).and_then(|day| day.and_hms_micro_opt(3, 0, 0, 1)).expect("a timestamp");
+    assert_eq!(
+        rows,
         [
-            Cell::Integer(i64::MAX.into()),
-            Cell::Decimal("0.1234567890123456789".into()),
-            Cell::Text("a".into()),
-            Cell::Timestamp(at),
-            Cell::Boolean(true),
-            Cell::Null
-        ],
-        [Cell::Integer(-1), Cell::Null, Cell::Text(String::new()), Cell::Null, Cell::Null, Cell::Null],
-        [Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
-    ]);
+            [
+                Cell::Integer(i64::MAX.into()),
+                Cell::Decimal("0.1234567890123456789".into()),
+                Cell::Text("a".into()),
+                Cell::Timestamp(at),
+                Cell::Boolean(true),
+                Cell::Null
+            ],
+            [Cell::Integer(-1), Cell::Null, Cell::Text(String::new()), Cell::Null, Cell::Null, Cell::Null],
+            [Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
+        ]
+    );
 }
 
 fn csv_keeps_empty_and_missing_apart(stage: &Stage) {
@@ -209,11 +223,14 @@ fn csv_keeps_empty_and_missing_apart(stage: &Stage) {
     let loaded = connection.load(&table, &batch(BatchFormat::Csv, vec![file], &columns));
     assert_eq!(loaded.expect("it loads"), 3);
     let answer = connection.execute(&format!("select name, day is null from {table} order by id")).expect("it runs");
-    assert_eq!(answer.table.rows, [
-        [Cell::Text("a,\"b\"\n".into()), Cell::Boolean(false)],
-        [Cell::Text(String::new()), Cell::Boolean(true)],
-        [Cell::Null, Cell::Boolean(false)],
-    ]);
+    assert_eq!(
+        answer.table.rows,
+        [
+            [Cell::Text("a,\"b\"\n".into()), Cell::Boolean(false)],
+            [Cell::Text(String::new()), Cell::Boolean(true)],
+            [Cell::Null, Cell::Boolean(false)],
+        ]
+    );
 }
 
 fn a_load_that_does_not_fit_is_refused(stage: &Stage) {
@@ -260,13 +277,10 @@ fn the_recorder_changes_nothing(stage: &Stage) {
     connection.commit().expect("it commits");
     let recorded: Vec<String> = recorder.recorded().into_iter().map(|one| one.sql).collect();
     let drop_table = format!("drop table {table}");
-    assert_eq!(recorded, [
-        "begin",
-        "create temporary table batch as select 2 as a",
-        &drop_table,
-        "insert into x select 1",
-        "commit"
-    ]);
+    assert_eq!(
+        recorded,
+        ["begin", "create temporary table batch as select 2 as a", &drop_table, "insert into x select 1", "commit"]
+    );
     assert_eq!(scalar(&mut *stage.connect(), &format!("select a from {table}")), Cell::Integer(1));
 }
 
@@ -274,14 +288,38 @@ fn the_recorder_changes_nothing(stage: &Stage) {
 fn a_database_that_another_process_holds_names_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("held.duckdb").to_string_lossy().into_owned();
+    let mut holder = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "adapter::another_process_holds_a_database", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this test starts once more");
+    let mut orders = holder.stdin.take().expect("its input");
+    writeln!(orders, "{path}").expect("the path is sent");
+    let mut said = BufReader::new(holder.stdout.take().expect("its output")).lines();
+    assert!(said.any(|line| line.expect("a line").ends_with("open")));
     let settings = DuckDbSettings { path, lock_wait: Duration::ZERO, ..DuckDbSettings::default() };
-    let _holder = DuckDb::open(settings.clone()).expect("the database opens");
-    let error = match DuckDb::open(settings) {
-        Ok(_) => panic!("a second database on the same file"),
+    let error = match DuckDb::open(settings.clone()) {
+        Ok(_) => panic!("two processes on the same file"),
         Err(error) => error,
     };
     assert_eq!(error.kind, DatabaseErrorKind::Connection);
-    assert!(error.message.contains(&format!("process {}", std::process::id())), "{error}");
+    assert!(error.message.contains(&format!("is opened by process {}", holder.id())), "{error}");
+    // Whoever waits gets the database as soon as it is free.
+    drop(orders);
+    let patient = DuckDbSettings { lock_wait: Duration::from_secs(60), ..settings };
+    assert_eq!(DuckDb::open(patient).expect("it opens").database(), "held");
+    holder.wait().expect("it ends");
+}
+
+#[test]
+#[ignore = "the other process of the test above"]
+fn another_process_holds_a_database() {
+    let mut lines = std::io::stdin().lines().map(|line| line.expect("a line"));
+    let path = lines.next().expect("a path");
+    let _database = DuckDb::open(DuckDbSettings { path, ..DuckDbSettings::default() }).expect("it opens");
+    writeln!(std::io::stdout(), "open").expect("the other process listens");
+    assert_eq!(lines.next(), None);
 }
 
 #[test]
@@ -336,7 +374,8 @@ fn duckdb_values_print_as_duckdb_prints_them() {
 fn no_type_of_duckdb_panics() {
     let stage = duckdb();
     let mut connection = stage.connect();
-    let names = connection.execute("select column_name from (describe from test_all_types())").expect("it runs").table.rows;
+    let names =
+        connection.execute("select column_name from (describe from test_all_types())").expect("it runs").table.rows;
     assert!(names.len() > 40);
     for name in names {
         let sql = format!("select \"{}\" from test_all_types()", name[0]);

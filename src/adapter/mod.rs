@@ -7,7 +7,6 @@
 mod cache;
 mod duckdb;
 mod recorder;
-mod statements;
 mod table;
 
 pub use cache::RelationCache;

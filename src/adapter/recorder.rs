@@ -1,8 +1,8 @@
 //! An adapter that answers questions for real and only notes what would change: for dry runs and tests.
 
-use super::statements::{Statement, split};
 use super::{Adapter, Answer, Batch, Cancel, Connection, DatabaseError, DatabaseErrorKind};
 use crate::name::RelationName;
+use crate::sql::{Dialect, StatementKind, split_statements, statement_kind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Wraps an adapter. Questions (`select`, `show`, `describe`, `pragma`, …) and temporary relations reach the
@@ -43,6 +43,7 @@ impl Adapter for Recorder {
             inner: self.inner.connect(name)?,
             name: name.to_owned(),
             notes: Arc::clone(&self.notes),
+            dialect: Dialect::from_word(self.type_name()).unwrap_or(Dialect::DuckDb),
             in_transaction: false,
         }))
     }
@@ -56,6 +57,7 @@ struct RecordingConnection {
     inner: Box<dyn Connection>,
     name: String,
     notes: Arc<Mutex<Vec<Recorded>>>,
+    dialect: Dialect,
     in_transaction: bool,
 }
 
@@ -65,24 +67,54 @@ impl RecordingConnection {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
     }
 
-    fn run(&mut self, statement: &Statement<'_>) -> Result<Answer, DatabaseError> {
-        let is_question = statement.is_question();
-        if !is_question {
-            self.note(statement.text.trim());
+    /// Runs a statement that changes nothing that lasts, and notes the others.
+    fn run(&mut self, statement: &str) -> Result<Answer, DatabaseError> {
+        match statement_kind(statement, self.dialect) {
+            StatementKind::Query => return self.inner.execute(statement),
+            StatementKind::Other if is_setting(statement) => return self.inner.execute(statement),
+            _ => self.note(statement),
         }
-        if is_question || statement.is_temporary() {
-            return self.inner.execute(statement.text).map_err(|mut error| {
-                error.offset = error.offset.map(|offset| offset + statement.start);
-                error
-            });
-        }
-        Ok(Answer::default())
+        if is_temporary(statement) { self.inner.execute(statement) } else { Ok(Answer::default()) }
     }
+}
+
+/// Whether the statement concerns this session alone.
+fn is_setting(statement: &str) -> bool {
+    matches!(first_words(statement, 1).as_slice(), [verb] if verb == "set" || verb == "use")
+}
+
+/// Whether the statement makes a relation that only this session sees, and that later questions may be about.
+fn is_temporary(statement: &str) -> bool {
+    let words = first_words(statement, 4);
+    let mut words = words.iter().map(String::as_str).filter(|word| !matches!(*word, "or" | "replace"));
+    words.next() == Some("create") && matches!(words.next(), Some("temp" | "temporary"))
+}
+
+/// The first words of a statement in lower case, comments before it left out.
+fn first_words(statement: &str, count: usize) -> Vec<String> {
+    let mut rest = statement.trim_start();
+    loop {
+        let end = match rest {
+            comment if comment.starts_with("--") => "\n",
+            comment if comment.starts_with("/*") => "*/",
+            _ => break,
+        };
+        rest = rest.split_once(end).map_or("", |(_, after)| after.trim_start());
+    }
+    rest.split_whitespace().take(count).map(str::to_ascii_lowercase).collect()
 }
 
 impl Connection for RecordingConnection {
     fn execute(&mut self, sql: &str) -> Result<Answer, DatabaseError> {
-        split(sql).iter().try_fold(Answer::default(), |_, statement| self.run(statement))
+        let mut answer = Answer::default();
+        for range in split_statements(sql, self.dialect) {
+            let start = range.start;
+            answer = self.run(&sql[range]).map_err(|failure| {
+                let offset = failure.offset.map(|offset| offset + start);
+                DatabaseError { offset, ..failure }
+            })?;
+        }
+        Ok(answer)
     }
 
     fn begin(&mut self) -> Result<(), DatabaseError> {

@@ -1,9 +1,9 @@
 //! One DuckDB session.
 
 use super::{error, load, value};
-use crate::adapter::statements::{Statement, split};
 use crate::adapter::{Answer, Batch, Cancel, Connection, DatabaseError, DatabaseErrorKind, Response, Table};
 use crate::name::RelationName;
+use crate::sql::{Dialect, StatementKind, split_statements, statement_kind};
 use duckdb::core::LogicalTypeHandle;
 use std::sync::Arc;
 
@@ -18,45 +18,54 @@ impl DuckDbConnection {
         Self { connection, in_transaction: false }
     }
 
-    /// Runs one statement; offsets of errors count from the start of the whole text.
-    fn run(&mut self, statement: &Statement<'_>) -> Result<Answer, DatabaseError> {
-        let result = self.fetch(statement).map_err(|failure| {
-            let mut failure = error::from_client(&failure, Some(statement.text));
-            failure.offset = failure.offset.map(|offset| offset + statement.start);
-            failure
+    /// Runs one statement and keeps track of the transaction.
+    fn run(&mut self, statement: &str) -> Result<Answer, DatabaseError> {
+        let kind = statement_kind(statement, Dialect::DuckDb);
+        let result = self.fetch(statement, kind).map_err(|failure| match failure {
+            Failure::Client(failure) => error::from_client(&failure, Some(statement)),
+            Failure::Unreadable { column, words } => DatabaseError::new(
+                DatabaseErrorKind::Statement,
+                format!("the column `{column}` has the type {words}, which cannot be read: cast it to VARCHAR"),
+            ),
         });
-        match statement.verb() {
-            "begin" | "start" if result.is_ok() => self.in_transaction = true,
+        if kind == StatementKind::Transaction {
+            let opens = ["begin", "start"]
+                .iter()
+                .any(|verb| statement.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb)));
             // A COMMIT that fails leaves nothing open either: DuckDB has rolled back.
-            "commit" | "end" | "rollback" | "abort" => self.in_transaction = false,
-            _ => {}
+            self.in_transaction = opens && (result.is_ok() || self.in_transaction);
         }
         result
     }
 
-    fn fetch(&mut self, statement: &Statement<'_>) -> duckdb::Result<Answer> {
-        let mut prepared = self.connection.prepare(statement.text)?;
+    fn fetch(&mut self, statement: &str, kind: StatementKind) -> Result<Answer, Failure> {
+        let mut prepared = self.connection.prepare(statement)?;
         let changed = prepared.raw_execute()?;
         let columns = prepared.column_count();
         let names = prepared.column_names();
-        let is_count = columns == 1 && names[0] == "Count" && statement.writes_rows();
-        let types: Vec<LogicalTypeHandle> = (0..columns).map(|index| prepared.column_logical_type(index)).collect();
         let mut response = Response { message: "OK".into(), ..Response::default() };
-        if is_count {
+        // What writes answers with one number, the rows it wrote; COPY and CREATE TABLE AS do so too.
+        if columns == 1 && names[0] == "Count" && !kind.returns_rows() {
             response.rows_affected = u64::try_from(changed).ok();
             return Ok(Answer { response, table: Table::default() });
         }
-        let mut table = Table {
-            columns: names.into_iter().zip(types.iter().map(value::column_type)).collect(),
-            rows: Vec::new(),
-        };
+        let types: Vec<LogicalTypeHandle> = (0..columns).map(|index| prepared.column_logical_type(index)).collect();
+        if let Some((column, words)) =
+            names.iter().zip(&types).find_map(|(name, logical)| Some((name, value::unreadable(logical)?)))
+        {
+            return Err(Failure::Unreadable { column: column.clone(), words });
+        }
+        let mut table =
+            Table { columns: names.into_iter().zip(types.iter().map(value::column_type)).collect(), rows: Vec::new() };
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next()? {
             let cells = types.iter().enumerate().map(|(index, logical)| Ok(value::cell(row.get_ref(index)?, logical)));
             table.rows.push(cells.collect::<duckdb::Result<_>>()?);
         }
-        if statement.is_question() && columns > 0 {
+        if kind.returns_rows() {
             response.rows_affected = u64::try_from(table.rows.len()).ok();
+        } else {
+            table = Table::default();
         }
         Ok(Answer { response, table })
     }
@@ -64,8 +73,16 @@ impl DuckDbConnection {
 
 impl Connection for DuckDbConnection {
     fn execute(&mut self, sql: &str) -> Result<Answer, DatabaseError> {
-        let nothing = Answer { response: Response { message: "OK".into(), ..Response::default() }, table: Table::default() };
-        split(sql).iter().try_fold(nothing, |_, statement| self.run(statement))
+        let mut answer =
+            Answer { response: Response { message: "OK".into(), ..Response::default() }, ..Answer::default() };
+        for range in split_statements(sql, Dialect::DuckDb) {
+            let start = range.start;
+            answer = self.run(&sql[range]).map_err(|failure| {
+                let offset = failure.offset.map(|offset| offset + start);
+                DatabaseError { offset, ..failure }
+            })?;
+        }
+        Ok(answer)
     }
 
     fn begin(&mut self) -> Result<(), DatabaseError> {
@@ -99,6 +116,22 @@ impl Connection for DuckDbConnection {
 
     fn canceller(&self) -> Arc<dyn Cancel> {
         Arc::new(Interrupt(self.connection.interrupt_handle()))
+    }
+}
+
+/// Why a statement gave no answer.
+enum Failure {
+    Client(duckdb::Error),
+    /// A column of a type whose values the client cannot hand over.
+    Unreadable {
+        column: String,
+        words: String,
+    },
+}
+
+impl From<duckdb::Error> for Failure {
+    fn from(failure: duckdb::Error) -> Self {
+        Self::Client(failure)
     }
 }
 

@@ -126,7 +126,10 @@ mod tests {
         let text = "Binder Error: Referenced column \"zz\" was not found\n\nLINE 2:   'ütt' || '日本', zz\n                                 ^";
         // The caret stands 25 columns into the line: the two wide characters count twice.
         assert_eq!(place(sql, text).as_deref(), Some("zz\n"));
-        assert_eq!(place("\tselect\tzz", "Binder Error: x\n\nLINE 1: \tselect\tzz\n              ^").as_deref(), Some("zz"));
+        assert_eq!(
+            place("\tselect\tzz", "Binder Error: x\n\nLINE 1: \tselect\tzz\n              ^").as_deref(),
+            Some("zz")
+        );
         let cut = "Binder Error: x\n\nLINE 1: ...bbb', zzz, 'b...\n                     ^";
         assert_eq!(place("select 'aaaabbb', zzz, 'bcd'", cut).as_deref(), Some("zzz"));
         assert_eq!(place("select other", cut), None);
@@ -134,14 +137,23 @@ mod tests {
 
     #[test]
     fn message_class_and_kind() {
-        let error = from_text("Catalog Error: Table with name a does not exist!\nDid you mean \"b\"?\n\nLINE 1: x\n        ^", None);
+        let error = from_text(
+            "Catalog Error: Table with name a does not exist!\nDid you mean \"b\"?\n\nLINE 1: x\n        ^",
+            None,
+        );
         assert_eq!(error.message, "Table with name a does not exist!\nDid you mean \"b\"?");
         assert_eq!((error.code.as_deref(), error.kind), (Some("Catalog"), DatabaseErrorKind::Statement));
         let kind = |text: &str| from_text(text, None).kind;
         assert_eq!(kind("TransactionContext Error: Conflict on tuple deletion!"), DatabaseErrorKind::Conflict);
-        assert_eq!(kind("TransactionContext Error: Catalog write-write conflict on alter with \"t\""), DatabaseErrorKind::Conflict);
+        assert_eq!(
+            kind("TransactionContext Error: Catalog write-write conflict on alter with \"t\""),
+            DatabaseErrorKind::Conflict
+        );
         assert_eq!(kind("INTERRUPT Error: Interrupted!"), DatabaseErrorKind::Cancelled);
-        assert_eq!(kind("TransactionContext Error: Current transaction is aborted (please ROLLBACK)"), DatabaseErrorKind::Statement);
+        assert_eq!(
+            kind("TransactionContext Error: Current transaction is aborted (please ROLLBACK)"),
+            DatabaseErrorKind::Statement
+        );
     }
 
     #[test]

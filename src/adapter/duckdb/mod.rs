@@ -139,7 +139,10 @@ fn load_extension(root: &duckdb::Connection, extension: &Extension) -> Result<()
     if root.execute_batch(&load).is_ok() {
         return Ok(());
     }
-    let from = extension.repository.as_ref().map_or(String::new(), |repository| format!(" from {}", quote_literal(repository)));
+    let from = extension
+        .repository
+        .as_ref()
+        .map_or(String::new(), |repository| format!(" from {}", quote_literal(repository)));
     root.execute_batch(&format!("install {}{from}; {load}", quote_literal(&extension.name))).map_err(|failure| {
         let failure = error::from_client(&failure, None);
         let message = format!("cannot load the extension `{}`: {}", extension.name, failure.message);

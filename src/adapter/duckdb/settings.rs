@@ -56,8 +56,16 @@ const READ: [&str; 9] =
 const KNOWN: [&str; 3] = ["type", "threads", "extract"];
 /// What dbt-duckdb has and this adapter has not.
 const UNSUPPORTED: [&str; 10] = [
-    "plugins", "filesystems", "secrets", "module_paths", "remote", "use_credential_provider", "is_ducklake",
-    "disable_transactions", "keep_open", "retries",
+    "plugins",
+    "filesystems",
+    "secrets",
+    "module_paths",
+    "remote",
+    "use_credential_provider",
+    "is_ducklake",
+    "disable_transactions",
+    "keep_open",
+    "retries",
 ];
 
 impl Default for DuckDbSettings {
@@ -110,7 +118,8 @@ impl DuckDbSettings {
         if self.is_in_memory() {
             return "memory".into();
         }
-        let file = Path::new(&self.path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let file =
+            Path::new(&self.path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = file.split('.').next().unwrap_or_default().to_owned();
         // DuckDB keeps these names for itself.
         if matches!(name.as_str(), "temp" | "system" | "main") { format!("{name}_db") } else { name }
@@ -154,16 +163,16 @@ impl DuckDbSettings {
     }
 
     pub(super) fn describe(&self, database: &str) -> Vec<(&'static str, String)> {
-        let mut lines = vec![
-            ("path", self.path.clone()),
-            ("database", database.to_owned()),
-            ("schema", self.schema.clone()),
-        ];
+        let mut lines =
+            vec![("path", self.path.clone()), ("database", database.to_owned()), ("schema", self.schema.clone())];
         if self.read_only {
             lines.push(("read_only", "true".into()));
         }
         if !self.extensions.is_empty() {
-            lines.push(("extensions", self.extensions.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")));
+            lines.push((
+                "extensions",
+                self.extensions.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "),
+            ));
         }
         // Paths of attached databases may hold passwords: their names are enough.
         let attached: Vec<&str> = self.attach.iter().filter_map(|one| one.alias.as_deref()).collect();

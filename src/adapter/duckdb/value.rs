@@ -23,6 +23,18 @@ pub(super) fn column_type(logical: &LogicalTypeHandle) -> ColumnType {
     }
 }
 
+/// The words of a type, or of a part of it, whose values the client cannot hand over; none if it can.
+pub(super) fn unreadable(logical: &LogicalTypeHandle) -> Option<String> {
+    match logical.id() {
+        LogicalTypeId::TimeTZ
+        | LogicalTypeId::TimeNs
+        | LogicalTypeId::Bignum
+        | LogicalTypeId::Variant
+        | LogicalTypeId::Unsupported => Some(type_words(logical)),
+        _ => (0..logical.num_children()).find_map(|index| unreadable(&logical.child(index))),
+    }
+}
+
 /// A type as DuckDB writes it: `STRUCT(a INTEGER, b VARCHAR[])`.
 fn type_words(logical: &LogicalTypeHandle) -> String {
     let fields = || {
@@ -120,6 +132,7 @@ pub(super) fn cell(value: ValueRef<'_>, logical: &LogicalTypeHandle) -> Cell {
         ValueRef::Double(value) => Cell::Float(value),
         ValueRef::Decimal(value) => Cell::Decimal(value.to_string()),
         ValueRef::Text(bytes) => Cell::Text(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Blob(bytes) if logical.id() == LogicalTypeId::Bit => Cell::Text(bits(bytes)),
         ValueRef::Blob(bytes) | ValueRef::Geometry(bytes) => Cell::Binary(bytes.to_vec()),
         ValueRef::Date32(days) => date(days),
         ValueRef::Time64(unit, value) => time(unit, value),
@@ -156,9 +169,8 @@ fn seconds(nanoseconds: i128) -> Option<(i64, u32)> {
 }
 
 fn time(unit: TimeUnit, value: i64) -> Cell {
-    let found = seconds(nanoseconds(unit, value)).and_then(|(seconds, rest)| {
-        NaiveTime::from_num_seconds_from_midnight_opt(u32::try_from(seconds).ok()?, rest)
-    });
+    let found = seconds(nanoseconds(unit, value))
+        .and_then(|(seconds, rest)| NaiveTime::from_num_seconds_from_midnight_opt(u32::try_from(seconds).ok()?, rest));
     // 24:00:00 is a time to DuckDB, not to chrono.
     found.map_or_else(|| Cell::Text(clock(nanoseconds(unit, value))), Cell::Time)
 }
@@ -198,7 +210,8 @@ fn printed(value: &Value, logical: &LogicalTypeHandle) -> String {
         }
         Value::Map(entries) => {
             let (key_type, value_type) = (logical.child(0), logical.child(1));
-            let entry = |(key, value): &(Value, Value)| format!("{}={}", element(key, &key_type), element(value, &value_type));
+            let entry =
+                |(key, value): &(Value, Value)| format!("{}={}", element(key, &key_type), element(value, &value_type));
             format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
         // The client does not say which member a union holds, so its value is printed by its own kind.
@@ -236,6 +249,7 @@ fn plain(value: &Value, logical: Option<&LogicalTypeHandle>) -> Option<String> {
         Value::Double(value) => float(*value, &value.to_string()),
         Value::Decimal(value) => value.to_string(),
         Value::Text(text) | Value::Enum(text) => text.clone(),
+        Value::Blob(bytes) if logical.is_some_and(|logical| logical.id() == LogicalTypeId::Bit) => bits(bytes),
         Value::Blob(bytes) | Value::Geometry(bytes) => blob(bytes),
         Value::Date32(days) => date(*days).to_string(),
         Value::Time64(unit, value) => clock(nanoseconds(*unit, *value)),
@@ -270,6 +284,13 @@ fn float(value: f64, digits: &str) -> String {
         return format!("{mantissa}e{sign}{exponent:0>2}");
     }
     if digits.contains('.') { digits.to_owned() } else { format!("{digits}.0") }
+}
+
+/// A bit string: the first byte says how many bits of the second are padding.
+fn bits(bytes: &[u8]) -> String {
+    let Some((padding, bytes)) = bytes.split_first() else { return String::new() };
+    let all: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    all.chars().skip(usize::from(*padding)).collect()
 }
 
 fn blob(bytes: &[u8]) -> String {
