@@ -1,15 +1,16 @@
 //! strata: a dbt project, extraction and a warehouse in one binary.
-//!
-//! Modules stand in pipeline order: a module may use only what stands above it here. `tests/tidy.rs` checks it.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
-pub mod adapter;
+// In pipeline order: a module may use only what stands above it here, which tests/tidy.rs checks.
+// The whole order: diagnostic, name, secret, sql, template, project, manifest, graph, adapter, jinja, parse, compile,
+// diff, extract, plan, run, artifact, report, cli.
 pub mod diagnostic;
-pub mod jinja;
-pub mod manifest;
 pub mod name;
-pub mod project;
-pub mod run;
 pub mod secret;
 pub mod sql;
-
+pub mod project;
+pub mod manifest;
+pub mod adapter;
+pub mod jinja;
+pub mod run;
 pub mod artifact;

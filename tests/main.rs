@@ -1,3 +1,4 @@
 //! All tests that need more than one module.
 
 mod adapter;
+mod tidy;
