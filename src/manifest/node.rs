@@ -29,6 +29,8 @@ pub struct Node {
     pub file: Arc<SourceFile>,
     /// The Jinja SQL as written; empty for seeds.
     pub raw_code: Arc<str>,
+    /// Where `raw_code` stands in `file`, in bytes: the whole of it, or a snapshot block's body.
+    pub code_range: std::ops::Range<usize>,
     /// Where the node is declared: the file's first line, the block's tag or the YAML entry.
     pub declared_at: Span,
     /// The name of the relation in the warehouse.

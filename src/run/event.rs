@@ -70,8 +70,10 @@ pub struct NodeResult {
     pub timing: Timing,
     /// Which worker ran it, from 1.
     pub thread: usize,
-    /// The SQL as compiled, if it came so far.
+    /// The SQL as compiled, if it came so far: what `target/compiled` keeps.
     pub compiled_code: Option<String>,
+    /// The SQL that built it, if it came so far: what `target/run` keeps.
+    pub executed_code: Option<String>,
 }
 
 /// Times since the start of the run.
