@@ -131,6 +131,7 @@ mod tests {
             timing: Timing::default(),
             thread: 1,
             compiled_code: None,
+            executed_code: None,
         }
     }
 

@@ -107,6 +107,7 @@ impl Document<'_> {
         NodeShape {
             node,
             compiled_code: self.outcomes.compiled.get(id).copied(),
+            executed_code: None,
             ran: self.outcomes.ran.contains(id),
             target_path: &self.invocation.target_path,
             project_root: &self.invocation.project_root,
@@ -218,6 +219,7 @@ mod tests {
             timing: Timing::default(),
             thread: 1,
             compiled_code: code.map(str::to_owned),
+            executed_code: None,
         };
         let document = written(&[
             result("model.shop.stg_orders", Status::Success, Some("select 1")),

@@ -173,6 +173,7 @@ pub(crate) mod fixture {
             fqn: vec!["shop".into(), name.into()],
             declared_at: Span::new(&file, 0..0),
             raw_code: std::sync::Arc::clone(file.text()),
+            code_range: 0..sql.len(),
             file,
             alias: name.into(),
             schema: "dev".into(),

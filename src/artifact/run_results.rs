@@ -106,6 +106,7 @@ mod tests {
             timing: Timing { compile_start: millis(100), execute_start: millis(150), end: millis(400) },
             thread: 1,
             compiled_code: None,
+            executed_code: None,
         };
         let mut seed = result("seed.shop.orders", Status::Success);
         seed.message = Some("INSERT 3".into());
