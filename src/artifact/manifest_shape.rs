@@ -107,7 +107,6 @@ impl Document<'_> {
         NodeShape {
             node,
             compiled_code: self.outcomes.compiled.get(id).copied(),
-            executed_code: None,
             ran: self.outcomes.ran.contains(id),
             target_path: &self.invocation.target_path,
             project_root: &self.invocation.project_root,
