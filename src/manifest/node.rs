@@ -244,3 +244,45 @@ pub struct DocBlock {
     /// The text.
     pub block_contents: String,
 }
+
+#[cfg(test)]
+impl Node {
+    /// A node for tests: `resource.package.name`, with these parents and an empty text.
+    pub(crate) fn example(unique_id: &str, parents: &[&str]) -> Self {
+        let mut parts = unique_id.splitn(3, '.');
+        let resource = parts.next().unwrap_or_default();
+        let package = parts.next().unwrap_or_default().to_owned();
+        let name = parts.next().unwrap_or_default().to_owned();
+        let kinds = [ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Test];
+        let resource_type = kinds.into_iter().find(|kind| kind.as_str() == resource).unwrap_or(ResourceType::Analysis);
+        let file = SourceFile::new(format!("models/{name}.sql"), "");
+        Self {
+            unique_id: unique_id.into(),
+            resource_type,
+            path: format!("{name}.sql"),
+            original_file_path: format!("models/{name}.sql"),
+            fqn: vec![package.clone(), name.clone()],
+            declared_at: Span::whole(&file),
+            file,
+            raw_code: "".into(),
+            code_range: 0..0,
+            alias: name.clone(),
+            schema: "main".to_owned(),
+            database: None,
+            relation_name: Some(RelationName::new(None, "main", &name, crate::name::Quoting::ALL)),
+            config: NodeConfig::default(),
+            unrendered_config: ConfigMap::new(),
+            description: String::new(),
+            columns: IndexMap::new(),
+            patch_path: None,
+            depends_on: DependsOn { nodes: parents.iter().map(|id| UniqueId::from(*id)).collect(), macros: vec![] },
+            refs: vec![],
+            sources: vec![],
+            checksum: String::new(),
+            test: None,
+            hook_index: None,
+            package_name: package,
+            name,
+        }
+    }
+}

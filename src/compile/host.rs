@@ -1,0 +1,239 @@
+//! What templates are told while SQL is rendered and run: references resolved against the manifest.
+
+use super::{Compiler, Messages};
+use crate::adapter::{Relation, RelationType, Table};
+use crate::diagnostic::{Code, Span, nearest};
+use crate::jinja::host::{Host, HostError, Phase, Session};
+use crate::manifest::{ConfigMap, Manifest, Node, RefCall, SourceCall};
+use crate::name::{Quoting, RelationName, ResourceType, UniqueId};
+use crate::project::Project;
+use serde_json::Value as Json;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Something that a template said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// `log()` and `print()`; whether people should see it.
+    Log {
+        /// The words.
+        text: String,
+        /// Whether it goes to people, or only to the log file.
+        visible: bool,
+    },
+    /// `exceptions.warn()`.
+    Warning(String),
+    /// `write()`: the SQL that builds the node.
+    Written(String),
+}
+
+/// A relation that stands in for a source: the batch that was just fetched from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOverride {
+    /// The source.
+    pub source: UniqueId,
+    /// What `source()` gives instead.
+    pub relation: Relation,
+}
+
+/// The host of one node (or of a text that belongs to no node) in the execute phase.
+pub struct NodeHost {
+    project: Arc<Project>,
+    manifest: Arc<Manifest>,
+    node: Option<UniqueId>,
+    session: Option<Arc<dyn Session>>,
+    source_override: Option<SourceOverride>,
+    seed: Option<Arc<Table>>,
+    messages: Messages,
+    ephemerals: Mutex<Vec<UniqueId>>,
+}
+
+impl NodeHost {
+    /// A host for a node; with a session, templates may ask the warehouse.
+    pub fn new(compiler: &Compiler, node: Option<&Node>, session: Option<Arc<dyn Session>>) -> Self {
+        Self {
+            project: Arc::clone(&compiler.project),
+            manifest: Arc::clone(&compiler.manifest),
+            node: node.map(|node| node.unique_id.clone()),
+            session,
+            source_override: None,
+            seed: None,
+            messages: Arc::clone(&compiler.messages),
+            ephemerals: Mutex::default(),
+        }
+    }
+
+    /// Lets `source()` of one source give another relation.
+    #[must_use]
+    pub fn with_source(mut self, source: Option<SourceOverride>) -> Self {
+        self.source_override = source;
+        self
+    }
+
+    /// Gives the rows that `load_agate_table()` shows.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Option<Arc<Table>>) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The ephemeral models that were referred to so far, in the order of first use.
+    pub fn ephemerals(&self) -> Vec<UniqueId> {
+        self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn this_node(&self) -> Option<&Node> {
+        self.manifest.nodes.get(self.node.as_ref()?)
+    }
+
+    fn package(&self) -> &str {
+        self.this_node().map_or(&self.manifest.project_name, |node| &node.package_name)
+    }
+
+    fn say(&self, message: Message) {
+        (self.messages)(self.node.as_ref(), message);
+    }
+
+    /// dbt builds the DAG from what parse saw: a reference that only shows up now could run too early.
+    fn check_declared(&self, target: &UniqueId, call: &str) -> Result<(), HostError> {
+        let Some(node) = self.this_node() else { return Ok(()) };
+        let known = node.resource_type == ResourceType::Operation
+            || node.unique_id == *target
+            || node.depends_on.nodes.contains(target);
+        if known {
+            return Ok(());
+        }
+        Err(refused(
+            Code::UnknownRef,
+            format!("`{}` refers to `{target}` only now, so it could run before it", node.name),
+            Some(format!("name it where it is always read: add `-- depends_on: {{{{ {call} }}}}` to the model")),
+        ))
+    }
+}
+
+/// The name under which an ephemeral model stands in the models that refer to it.
+pub fn ephemeral_name(node: &Node) -> String {
+    format!("__dbt__cte__{}", node.name)
+}
+
+fn refused(code: Code, message: String, help: Option<String>) -> HostError {
+    HostError::Refused { code, message, help }
+}
+
+impl Host for NodeHost {
+    fn phase(&self) -> Phase {
+        Phase::Execute
+    }
+
+    fn node(&self) -> Option<&UniqueId> {
+        self.node.as_ref()
+    }
+
+    fn reference(&self, call: RefCall) -> Result<Relation, HostError> {
+        let target = self.manifest.find_reference(call.package.as_deref(), &call.name, self.package());
+        let Some(target) = target else {
+            let names = self.manifest.references.keys().map(String::as_str);
+            let help = nearest(&call.name, names).map(|name| format!("did you mean `{name}`?"));
+            return Err(refused(Code::UnknownRef, format!("there is no model, seed or snapshot `{}`", call.name), help));
+        };
+        self.check_declared(&target.unique_id, &format!("ref('{}')", call.name))?;
+        if target.is_ephemeral() {
+            let mut used = self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner);
+            if !used.contains(&target.unique_id) {
+                used.push(target.unique_id.clone());
+            }
+            let name = RelationName {
+                database: None,
+                schema: None,
+                identifier: Some(ephemeral_name(target)),
+                quoting: Quoting::NONE,
+            };
+            return Ok(Relation { name, relation_type: Some(RelationType::Cte) });
+        }
+        match &target.relation_name {
+            Some(name) => Ok(Relation { name: name.clone(), relation_type: None }),
+            None => Err(refused(
+                Code::UnknownRef,
+                format!("`{}` has no relation to refer to", target.unique_id),
+                Some("refer to a model, seed or snapshot".to_owned()),
+            )),
+        }
+    }
+
+    fn source(&self, call: SourceCall) -> Result<Relation, HostError> {
+        let Some(source) = self.manifest.find_source(&call.source_name, &call.table_name) else {
+            let message = format!("there is no source `{}.{}`", call.source_name, call.table_name);
+            return Err(refused(Code::UnknownSource, message, None));
+        };
+        self.check_declared(&source.unique_id, &format!("source('{}', '{}')", call.source_name, call.table_name))?;
+        match &self.source_override {
+            Some(replaced) if replaced.source == source.unique_id => Ok(replaced.relation.clone()),
+            _ => Ok(Relation { name: source.relation_name.clone(), relation_type: None }),
+        }
+    }
+
+    fn configure(&self, _values: ConfigMap, _span: Option<Span>) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn config(&self, key: &str) -> Option<Json> {
+        self.this_node()?.config.get(key).cloned()
+    }
+
+    fn config_values(&self) -> ConfigMap {
+        self.this_node().map(|node| node.config.values().clone()).unwrap_or_default()
+    }
+
+    fn variable(&self, name: &str) -> Option<Json> {
+        self.project.variable(self.package(), name)
+    }
+
+    fn environment_variable(&self, name: &str) -> Result<Option<String>, HostError> {
+        self.project
+            .environment_variable(name)
+            .map_err(|found| refused(found.code(), found.message().to_owned(), found.advice().map(str::to_owned)))
+    }
+
+    fn macro_called(&self, _id: &UniqueId) {}
+
+    fn manifest(&self) -> Option<&Arc<Manifest>> {
+        Some(&self.manifest)
+    }
+
+    fn session(&self) -> Option<&dyn Session> {
+        self.session.as_deref()
+    }
+
+    fn log(&self, message: &str, visible: bool) {
+        self.say(Message::Log { text: message.to_owned(), visible });
+    }
+
+    fn warn(&self, message: &str) {
+        self.say(Message::Warning(message.to_owned()));
+    }
+
+    fn write(&self, sql: &str) {
+        self.say(Message::Written(sql.to_owned()));
+    }
+
+    fn seed(&self) -> Result<Arc<Table>, HostError> {
+        self.seed.clone().ok_or_else(|| {
+            refused(
+                Code::Seed,
+                "load_agate_table() has rows only while a seed is loaded".to_owned(),
+                Some("call it from a seed materialization".to_owned()),
+            )
+        })
+    }
+
+    fn doc(&self, package: Option<&str>, name: &str) -> Result<String, HostError> {
+        let packages = match package {
+            Some(package) => vec![package],
+            None => vec![self.package(), &self.manifest.project_name],
+        };
+        packages
+            .iter()
+            .find_map(|package| self.manifest.docs.get(&UniqueId::new(ResourceType::Doc, package, name)))
+            .map(|block| block.block_contents.clone())
+            .ok_or_else(|| refused(Code::UnknownRef, format!("there is no docs block `{name}`"), None))
+    }
+}

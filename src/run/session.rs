@@ -1,0 +1,183 @@
+//! A worker's warehouse connection as Jinja sees it, with what is known of relations and what must go into a
+//! node's transaction before it ends.
+
+use super::event::{Emit, Event};
+use crate::adapter::{Answer, Connection, DatabaseError, DatabaseErrorKind, Relation, RelationCache, Response};
+use crate::jinja::host::{FailedStatement, HostError, Session};
+use crate::name::{RelationName, UniqueId};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// SQL that belongs into a node's transaction, made when the transaction is about to end; it is given the
+/// number of rows that the node's last writing statement changed.
+pub type Closing = Box<dyn FnOnce(Option<u64>) -> Vec<String> + Send>;
+
+/// Loads the seed that a node stands for; gives the number of rows.
+pub type SeedLoader = Box<dyn Fn(&dyn Session, &RelationName) -> Result<u64, HostError> + Send + Sync>;
+
+/// One worker's connection. It serves one node after the other.
+pub struct WorkerSession {
+    connection: Mutex<Box<dyn Connection>>,
+    cache: Arc<RelationCache>,
+    emit: Emit,
+    work: Mutex<Work>,
+}
+
+/// What belongs to the node that is being run.
+#[derive(Default)]
+struct Work {
+    node: Option<UniqueId>,
+    closing: Option<Closing>,
+    seed: Option<SeedLoader>,
+    changes: Vec<Change>,
+    last: Answer,
+    written: Response,
+}
+
+/// A change of the cache that a rollback takes back.
+enum Change {
+    Set { name: RelationName, before: Option<Relation> },
+}
+
+impl WorkerSession {
+    /// A session over an open connection; the cache is shared by all workers.
+    pub fn new(connection: Box<dyn Connection>, cache: Arc<RelationCache>, emit: Emit) -> Arc<Self> {
+        Arc::new(Self { connection: Mutex::new(connection), cache, emit, work: Mutex::default() })
+    }
+
+    /// Turns to a node: what a former one left behind is forgotten.
+    pub fn assign(&self, node: Option<UniqueId>, closing: Option<Closing>, seed: Option<SeedLoader>) {
+        *self.work() = Work { node, closing, seed, ..Work::default() };
+    }
+
+    /// Opens the node's transaction.
+    pub fn begin(&self) -> Result<(), Box<FailedStatement>> {
+        self.connection().begin().map_err(|error| failed("begin", error))
+    }
+
+    /// Ends the node's transaction if the node's macros left it open.
+    pub fn finish(&self) -> Result<(), Box<FailedStatement>> {
+        self.commit()
+    }
+
+    /// Works on the connection itself.
+    pub fn with_connection<T>(&self, work: impl FnOnce(&mut dyn Connection) -> T) -> T {
+        work(self.connection().as_mut())
+    }
+
+    /// The last answer that had rows.
+    pub fn last_answer(&self) -> Answer {
+        self.work().last.clone()
+    }
+
+    /// What the warehouse said of the last statement that wrote rows.
+    pub fn written(&self) -> Response {
+        self.work().written.clone()
+    }
+
+    /// A panic of a node leaves the connection usable: its transaction is rolled back by the runner.
+    fn connection(&self) -> MutexGuard<'_, Box<dyn Connection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, sql: &str) -> Result<Answer, Box<FailedStatement>> {
+        let started = Instant::now();
+        let answer = self.connection().execute(sql);
+        (self.emit)(Event::Statement { unique_id: self.work().node.clone(), sql: sql.to_owned(), elapsed: started.elapsed() });
+        answer.map_err(|error| failed(sql, error))
+    }
+
+    /// Notes what was known of a name before it changes.
+    fn note(&self, name: &RelationName) {
+        let before = self.cache.get(name);
+        self.work().changes.push(Change::Set { name: name.clone(), before });
+    }
+}
+
+fn failed(sql: &str, error: DatabaseError) -> Box<FailedStatement> {
+    Box::new(FailedStatement { sql: sql.to_owned(), error })
+}
+
+impl Session for WorkerSession {
+    fn execute(&self, sql: &str, auto_begin: bool) -> Result<Answer, Box<FailedStatement>> {
+        if auto_begin && !self.connection().in_transaction() && self.work().closing.is_some() {
+            self.begin()?;
+        }
+        let answer = self.send(sql)?;
+        let mut work = self.work();
+        if answer.response.rows_affected.is_some() && answer.table.columns.is_empty() {
+            work.written = answer.response.clone();
+        }
+        if !answer.table.columns.is_empty() {
+            work.last = answer.clone();
+        }
+        Ok(answer)
+    }
+
+    fn commit(&self) -> Result<(), Box<FailedStatement>> {
+        if !self.connection().in_transaction() {
+            return Ok(());
+        }
+        let (closing, rows) = {
+            let mut work = self.work();
+            (work.closing.take(), work.written.rows_affected)
+        };
+        for sql in closing.into_iter().flat_map(|closing| closing(rows)) {
+            self.send(&sql)?;
+        }
+        self.connection().commit().map_err(|error| failed("commit", error))?;
+        self.work().changes.clear();
+        Ok(())
+    }
+
+    fn rollback(&self) -> Result<(), Box<FailedStatement>> {
+        let undone = self.connection().rollback().map_err(|error| failed("rollback", error));
+        let changes = std::mem::take(&mut self.work().changes);
+        for Change::Set { name, before } in changes.into_iter().rev() {
+            match before {
+                Some(relation) => self.cache.add(relation),
+                None => self.cache.drop_relation(&name),
+            }
+        }
+        undone
+    }
+
+    fn cached_relations(&self, database: Option<&str>, schema: &str) -> Option<Vec<Relation>> {
+        self.cache.relations(database, schema)
+    }
+
+    fn remember_relations(&self, database: Option<&str>, schema: &str, relations: Vec<Relation>) {
+        self.cache.remember(database, schema, relations);
+    }
+
+    fn relation_added(&self, relation: Relation) {
+        self.note(&relation.name);
+        self.cache.add(relation);
+    }
+
+    fn relation_dropped(&self, name: &RelationName) {
+        self.note(name);
+        self.cache.drop_relation(name);
+    }
+
+    fn relation_renamed(&self, from: &RelationName, to: &RelationName) {
+        self.note(from);
+        self.note(to);
+        self.cache.rename(from, to);
+    }
+
+    fn load_seed(&self, into: &RelationName, node: &UniqueId) -> Result<u64, HostError> {
+        let seed = self.work().seed.take();
+        let Some(seed) = seed else {
+            let error = DatabaseError::new(DatabaseErrorKind::Statement, format!("{node} is not a seed that is being loaded"));
+            return Err(HostError::Database(failed("", error)));
+        };
+        let rows = seed(self, into);
+        self.work().seed = Some(seed);
+        rows
+    }
+}
