@@ -12,5 +12,6 @@ pub mod project;
 pub mod manifest;
 pub mod adapter;
 pub mod jinja;
+pub mod plan;
 pub mod run;
 pub mod artifact;

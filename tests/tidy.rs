@@ -291,7 +291,8 @@ fn the_architecture_page_is_short_and_names_every_module() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("to", "do!("), "unimplemented!("];
+    let marks =
+        [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("to", "do!("), "unimplemented!("];
     let mut offenders = Vec::new();
     for directory in ["src", "tests", "examples", "benches", "macros", "models", "project_template", "docs"] {
         for file in files(directory, &[".rs", ".sql", ".yml", ".md", ".toml", ".py", ".sh"]) {

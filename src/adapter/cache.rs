@@ -27,6 +27,12 @@ impl RelationCache {
         self.lock().get(&schema_key(database, schema)).map(|relations| relations.values().cloned().collect())
     }
 
+    /// The relation of a name, if its schema was listed and it is there.
+    pub fn get(&self, name: &RelationName) -> Option<Relation> {
+        let (database, schema, identifier) = name.folded();
+        self.lock().get(&(database, schema))?.get(&identifier).cloned()
+    }
+
     /// Remembers what a schema holds; what was known of it before is replaced.
     pub fn remember(&self, database: Option<&str>, schema: &str, relations: Vec<Relation>) {
         let relations = relations.into_iter().map(|relation| (relation.name.folded().2, relation)).collect();

@@ -54,7 +54,8 @@ impl Plan {
     /// Lets the children of tested nodes wait for the tests. Every added edge goes from a test to a node below
     /// all nodes that the test looks at, so no circle can come of it.
     fn gate_on_tests(&mut self, manifest: &Manifest) {
-        let is_test = |id: &UniqueId| manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::Test);
+        let is_test =
+            |id: &UniqueId| manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::Test);
         let tests: Vec<usize> = (0..self.nodes.len()).filter(|index| is_test(&self.nodes[*index])).collect();
         let parents = self.parents();
         let below = Ancestors::of_shared_parents(self, &parents, &tests);
@@ -62,7 +63,8 @@ impl Plan {
         for &test in &tests {
             let Some(&last) = parents[test].last() else { continue };
             for &child in &self.children[last] {
-                let gated = !is_test(&self.nodes[child]) && parents[test].iter().all(|parent| below.contains(child, *parent, last));
+                let gated = !is_test(&self.nodes[child])
+                    && parents[test].iter().all(|parent| below.contains(child, *parent, last));
                 if gated {
                     added.push((test, child));
                 }
@@ -107,8 +109,10 @@ impl Plan {
                 None => counts.push((kind, 1)),
             }
         }
-        let words: Vec<String> =
-            counts.iter().map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" })).collect();
+        let words: Vec<String> = counts
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}{}", if *count == 1 { "" } else { "s" }))
+            .collect();
         words.join(", ")
     }
 }
@@ -164,7 +168,10 @@ impl Ancestors {
     /// Whether `ancestor` stands above `node`, a child of `parent`.
     fn contains(&self, node: usize, ancestor: usize, parent: usize) -> bool {
         ancestor == parent
-            || self.bit_of.get(&ancestor).is_some_and(|bit| self.bits[node * self.words + bit / 64] >> (bit % 64) & 1 == 1)
+            || self
+                .bit_of
+                .get(&ancestor)
+                .is_some_and(|bit| self.bits[node * self.words + bit / 64] >> (bit % 64) & 1 == 1)
     }
 }
 

@@ -51,9 +51,8 @@ impl From<Option<u64>> for Field {
 impl ControlTables {
     /// The control tables among the nodes of a manifest.
     pub fn new(manifest: &Manifest, dialect: Dialect) -> Self {
-        let is_control = |node: &&Node| {
-            node.package_name == PACKAGE && node.config.materialized() == Materialized::Control
-        };
+        let is_control =
+            |node: &&Node| node.package_name == PACKAGE && node.config.materialized() == Materialized::Control;
         let tables = manifest
             .nodes
             .values()
@@ -62,7 +61,9 @@ impl ControlTables {
                 let columns = node
                     .columns
                     .values()
-                    .map(|column| (column.name.clone(), column.data_type.clone().unwrap_or_else(|| "varchar".to_owned())))
+                    .map(|column| {
+                        (column.name.clone(), column.data_type.clone().unwrap_or_else(|| "varchar".to_owned()))
+                    })
                     .collect();
                 Some((node.name.clone(), ControlTable { relation: node.relation_name.clone()?, columns }))
             })
@@ -86,8 +87,11 @@ impl ControlTables {
             }
         }
         for table in self.tables.values() {
-            let columns: Vec<String> =
-                table.columns.iter().map(|(name, data_type)| format!("{} {data_type}", quote_identifier(name))).collect();
+            let columns: Vec<String> = table
+                .columns
+                .iter()
+                .map(|(name, data_type)| format!("{} {data_type}", quote_identifier(name)))
+                .collect();
             statements.push(format!("create table if not exists {} ({})", table.relation, columns.join(", ")));
         }
         statements

@@ -3,8 +3,8 @@
 use super::event::{NodeResult, Status};
 use crate::plan::Plan;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -100,7 +100,12 @@ impl<'a> Coordinator<'a> {
     }
 
     /// Hands out at most as many nodes as there are workers, so that a stop takes effect at once.
-    fn drive(mut self, work: Sender<usize>, results: &Receiver<(usize, NodeResult)>, workers: usize) -> Vec<NodeResult> {
+    fn drive(
+        mut self,
+        work: Sender<usize>,
+        results: &Receiver<(usize, NodeResult)>,
+        workers: usize,
+    ) -> Vec<NodeResult> {
         let mut running = 0;
         loop {
             self.stopping |= self.drive.cancel.is_cancelled();

@@ -17,7 +17,9 @@ pub fn read(file: &Arc<SourceFile>, delimiter: u8, is_typed: &dyn Fn(&str) -> bo
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(file.text().as_bytes());
     let header = reader.headers().map_err(|error| unreadable(file, &error))?.clone();
     if header.is_empty() {
-        return Err(Diagnostic::error(Code::Seed, "the seed has no header").at(Span::new(file, 0..0), "expected column names"));
+        return Err(
+            Diagnostic::error(Code::Seed, "the seed has no header").at(Span::new(file, 0..0), "expected column names")
+        );
     }
     let mut records = Vec::new();
     for record in reader.records() {
@@ -100,7 +102,9 @@ fn infer(fields: &[&str]) -> (ColumnType, Vec<Cell>) {
     if let Some(cells) = all(|field| NaiveDate::parse_from_str(field, "%Y-%m-%d").ok().map(Cell::Date)) {
         return (ColumnType::Date, cells);
     }
-    if let Some(cells) = all(|field| NaiveDateTime::parse_from_str(field, "%Y-%m-%d %H:%M:%S").ok().map(Cell::Timestamp)) {
+    if let Some(cells) =
+        all(|field| NaiveDateTime::parse_from_str(field, "%Y-%m-%d %H:%M:%S").ok().map(Cell::Timestamp))
+    {
         return (ColumnType::Timestamp, cells);
     }
     if let Some(cells) = all(iso_timestamp) {
@@ -149,7 +153,9 @@ mod tests {
 
     #[test]
     fn types_are_told_apart_as_dbt_does() {
-        let read = table("i,n,d,t,z,b,x,e\n1,1.5,2024-01-02,2024-01-02 03:04:05,2024-01-02T03:04:05Z,true,a,\n,null,,,,FALSE,NULL,\n");
+        let read = table(
+            "i,n,d,t,z,b,x,e\n1,1.5,2024-01-02,2024-01-02 03:04:05,2024-01-02T03:04:05Z,true,a,\n,null,,,,FALSE,NULL,\n",
+        );
         let types: Vec<ColumnType> = read.columns.iter().map(|(_, column_type)| column_type.clone()).collect();
         use ColumnType::{BigInt, Boolean, Date, Double, Text, Timestamp};
         assert_eq!(types, [BigInt, Double, Date, Timestamp, Timestamp, Boolean, Text, BigInt]);

@@ -87,7 +87,11 @@ impl WorkerSession {
     fn send(&self, sql: &str) -> Result<Answer, Box<FailedStatement>> {
         let started = Instant::now();
         let answer = self.connection().execute(sql);
-        (self.emit)(Event::Statement { unique_id: self.work().node.clone(), sql: sql.to_owned(), elapsed: started.elapsed() });
+        (self.emit)(Event::Statement {
+            unique_id: self.work().node.clone(),
+            sql: sql.to_owned(),
+            elapsed: started.elapsed(),
+        });
         answer.map_err(|error| failed(sql, error))
     }
 
@@ -173,7 +177,8 @@ impl Session for WorkerSession {
     fn load_seed(&self, into: &RelationName, node: &UniqueId) -> Result<u64, HostError> {
         let seed = self.work().seed.take();
         let Some(seed) = seed else {
-            let error = DatabaseError::new(DatabaseErrorKind::Statement, format!("{node} is not a seed that is being loaded"));
+            let error =
+                DatabaseError::new(DatabaseErrorKind::Statement, format!("{node} is not a seed that is being loaded"));
             return Err(HostError::Database(failed("", error)));
         };
         let rows = seed(self, into);
