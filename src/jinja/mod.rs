@@ -1,3 +1,39 @@
 //! dbt's Jinja on upstream minijinja.
+//!
+//! A file is scanned (dbt's tags become macros at the same length), its macros are registered, and an
+//! [`Engine`] renders [`Template`]s and calls macros for a [`RenderContext`]: one node in one phase, with a
+//! [`host::Host`] that answers `ref`, `source` and the rest. Values that templates see are Python's as far as
+//! templates can tell: see [`value`].
+//!
+//! How it works inside: [`scan`](self::scan) rewrites tags, `body` compiles what lies between them with
+//! minijinja's own code generator, `patch` changes instructions one for one, `runtime` runs them. Only these, with
+//! `calls` and `definition` that read the syntax tree, know minijinja's machinery.
 
+mod body;
+mod calls;
+mod definition;
+mod engine;
+mod environment;
+mod error;
+mod filters;
 pub mod host;
+mod json;
+mod literal;
+pub mod modules;
+mod native;
+mod operators;
+mod patch;
+mod registry;
+mod runtime;
+mod scan;
+mod strings;
+pub mod value;
+
+pub use definition::{DocsBlock, FileBlocks, MacroDefinition, SnapshotBlock, scan_docs, scan_macro_file};
+pub use engine::{Engine, RenderMap, Rendered, Template};
+pub use error::{diagnostic_error, host_error};
+pub use json::{from_json, json_text, to_json};
+pub use native::{Arguments, native};
+pub use registry::{PackageKind, Registry, RegistryBuilder, definition_of};
+pub use runtime::{RenderContext, current};
+pub use scan::BlockKind;

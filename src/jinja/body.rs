@@ -1,0 +1,498 @@
+//! From text to instructions: the bodies of templates, macros and `{% call %}` blocks.
+//!
+//! A body's instructions borrow its text. Templates are compiled where they are rendered and dropped after,
+//! so that ten thousand models cost nothing while they are not rendered. Macros are kept: see [`interned`].
+
+use super::operators::Operator;
+use super::patch;
+use super::scan::Scan;
+use crate::diagnostic::{SourceFile, Span};
+use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, parse};
+use minijinja::value::Value;
+use rustc_hash::FxHashSet;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The text of one template or macro as minijinja parses it, and where it stands.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub file: Arc<SourceFile>,
+    /// Where the text starts in the file.
+    pub base: usize,
+    /// As long as the part of the file that it stands for, dbt's tags rewritten.
+    pub text: Text,
+    /// See [`Scan::discards`], from the start of the text.
+    pub discards: Vec<u32>,
+}
+
+/// A unit's text.
+#[derive(Debug)]
+pub(super) enum Text {
+    /// Of a template: lives as long as the unit.
+    Shared(Arc<str>),
+    /// Of a macro: lives as long as the process, once it was called.
+    Kept(Arc<str>, OnceLock<&'static str>),
+}
+
+impl Unit {
+    pub fn text(&self) -> &str {
+        match &self.text {
+            Text::Shared(text) | Text::Kept(text, _) => text,
+        }
+    }
+
+    /// The text of a unit whose instructions are kept; none for templates.
+    fn kept_text(&self) -> Option<&'static str> {
+        match &self.text {
+            Text::Shared(_) => None,
+            Text::Kept(text, kept) => Some(*kept.get_or_init(|| interned(text))),
+        }
+    }
+
+    /// A place in the text as a place in the file.
+    pub fn span(&self, place: Range<usize>) -> Span {
+        Span::new(&self.file, self.base + place.start..self.base + place.end)
+    }
+}
+
+/// A text that lives as long as the process, the same one for the same content.
+///
+/// minijinja's instructions borrow the text that they were compiled from, and objects that templates hold must
+/// be `'static`; without `unsafe` no value can own both. A process reads each macro file once and calls its
+/// macros until it ends, so their text may as well stay: only macros that are really called come here, each
+/// content once, whatever the number of engines.
+fn interned(text: &str) -> &'static str {
+    static TEXTS: Mutex<Option<FxHashSet<&'static str>>> = Mutex::new(None);
+    let mut guard = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let texts = guard.get_or_insert_default();
+    if let Some(known) = texts.get(text) {
+        return known;
+    }
+    let kept: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    texts.insert(kept);
+    kept
+}
+
+/// The name under which the part number `index` of a frame is looked up; no identifier of a template is like it.
+/// There are as many of them as the largest macro has parameters or literals.
+pub(super) fn numbered(kind: NumberedName, index: usize) -> &'static str {
+    static NAMES: Mutex<[Vec<&'static str>; 2]> = Mutex::new([Vec::new(), Vec::new()]);
+    let mut guard = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let names = &mut guard[kind as usize];
+    while names.len() <= index {
+        names.push(Box::leak(format!("{}{}", kind.prefix(), names.len()).into_boxed_str()));
+    }
+    names[index]
+}
+
+/// What a numbered name asks a frame for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NumberedName {
+    /// Whether the argument of that number was not given.
+    Missing = 0,
+    /// A fresh copy of the literal of that number.
+    Literal = 1,
+}
+
+impl NumberedName {
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Missing => "\u{1}missing",
+            Self::Literal => "\u{1}literal",
+        }
+    }
+}
+
+/// Everything about a body but its instructions: what frames need, free of borrowed text.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub unit: Arc<Unit>,
+    /// The names of the parameters, in order.
+    pub parameters: Vec<String>,
+    /// List and dict literals; every evaluation gets a fresh copy.
+    pub literals: Vec<Value>,
+    /// The `{% call %}` blocks, in the order of their instructions.
+    pub calls: Vec<Arc<CallBlock>>,
+    pub uses_caller: bool,
+    pub uses_varargs: bool,
+    pub uses_kwargs: bool,
+    /// For rendered templates: what each marker in the output stands for.
+    pub marks: Vec<Mark>,
+}
+
+/// A body with its instructions.
+pub(super) struct Code<'s> {
+    pub instructions: Instructions<'s>,
+    pub body: Arc<Body>,
+}
+
+impl std::fmt::Debug for Code<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.body.fmt(formatter)
+    }
+}
+
+/// The body of a `{% call %}` block: it is run by another macro, so it is compiled on its own.
+#[derive(Debug)]
+pub(super) struct CallBlock {
+    /// Where the block's declaration starts in its unit's text.
+    pub offset: u32,
+    /// Names that the block uses and its surroundings have; their values are taken along.
+    pub captures: Vec<String>,
+    kept: OnceLock<Code<'static>>,
+}
+
+impl CallBlock {
+    pub fn new(offset: u32, captures: Vec<String>) -> Self {
+        Self { offset, captures, kept: OnceLock::new() }
+    }
+}
+
+/// What a marker in the output of a template stands for.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// From the start of the unit's text.
+    pub place: Range<usize>,
+    /// Whether the text stands in the output as it stands in the file.
+    pub verbatim: bool,
+    /// The macros that an expression calls, as written.
+    pub macros: Vec<String>,
+}
+
+/// Parses the text of a unit.
+pub(super) fn parse_unit(text: &str) -> Result<ast::Stmt<'_>, minijinja::Error> {
+    parse(text, "", minijinja::syntax::SyntaxConfig::default())
+}
+
+/// The statements of a parsed text.
+pub(super) fn statements<'t, 's>(tree: &'t ast::Stmt<'s>) -> &'t [ast::Stmt<'s>] {
+    match tree {
+        ast::Stmt::Template(template) => &template.children,
+        _ => &[],
+    }
+}
+
+/// Compiles the only macro of a unit's text; the text is kept from then on.
+pub(super) fn compile_macro(unit: &Arc<Unit>) -> Result<Code<'static>, minijinja::Error> {
+    let Some(text) = unit.kept_text() else {
+        return Err(super::value::invalid("a template was called like a macro"));
+    };
+    let tree = parse_unit(text)?;
+    let declared = statements(&tree).iter().find_map(|statement| match statement {
+        ast::Stmt::Macro(declared) => Some(declared),
+        _ => None,
+    });
+    let Some(declared) = declared else {
+        return Err(super::value::invalid("the text of the macro declares none"));
+    };
+    Ok(compile_declaration(unit, text, declared))
+}
+
+fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macro<'s>) -> Code<'s> {
+    let mut generator = CodeGenerator::new("", text);
+    default_values(&mut generator, declared);
+    for statement in &declared.body {
+        generator.compile_stmt(statement);
+    }
+    finish(generator, unit, parameter_names(declared), &declared.body, vec![])
+}
+
+pub(super) fn parameter_names(declared: &ast::Macro<'_>) -> Vec<String> {
+    let name = |parameter: &ast::Expr<'_>| match parameter {
+        ast::Expr::Var(variable) => variable.id.to_owned(),
+        _ => String::new(),
+    };
+    declared.args.iter().map(name).collect()
+}
+
+/// `{% macro m(a, b=a) %}`: defaults are evaluated at the call, left to right, for arguments that were not given.
+/// An argument that was given but is undefined keeps its value, as in Jinja2.
+fn default_values<'s>(generator: &mut CodeGenerator<'s>, declared: &ast::Macro<'s>) {
+    let first = declared.args.len() - declared.defaults.len();
+    for (at, default) in declared.defaults.iter().enumerate() {
+        generator.set_line_from_span(default.span());
+        generator.add(Instruction::Lookup(numbered(NumberedName::Missing, first + at)));
+        generator.start_if();
+        generator.compile_expr(default);
+        generator.compile_assignment(&declared.args[first + at]);
+        generator.end_if();
+    }
+}
+
+fn finish<'s>(
+    mut generator: CodeGenerator<'s>,
+    unit: &Arc<Unit>,
+    parameters: Vec<String>,
+    statements: &[ast::Stmt<'s>],
+    marks: Vec<Mark>,
+) -> Code<'s> {
+    // What lies on the stack at the end tells whether the body ran through or returned a value.
+    generator.add(Instruction::LoadConst(super::runtime::fell_through()));
+    let (mut instructions, _) = generator.finish();
+    let found = patch::patch(&mut instructions, statements, &unit.discards);
+    let body = Body {
+        unit: Arc::clone(unit),
+        parameters,
+        literals: found.literals,
+        calls: found.calls,
+        uses_caller: found.uses_caller,
+        uses_varargs: found.uses_varargs,
+        uses_kwargs: found.uses_kwargs,
+        marks,
+    };
+    Code { instructions, body: Arc::new(body) }
+}
+
+/// Gives a call block's code to `run`: the kept one of a macro, or one compiled for this call in a template.
+pub(super) fn with_call_block<T>(
+    unit: &Arc<Unit>,
+    block: &CallBlock,
+    run: impl FnOnce(&Code<'_>) -> Result<T, minijinja::Error>,
+) -> Result<T, minijinja::Error> {
+    if let Some(code) = block.kept.get() {
+        return run(code);
+    }
+    if let Some(text) = unit.kept_text() {
+        let code = compile_call_block(unit, text, block)?;
+        return run(block.kept.get_or_init(|| code));
+    }
+    run(&compile_call_block(unit, unit.text(), block)?)
+}
+
+fn compile_call_block<'s>(unit: &Arc<Unit>, text: &'s str, block: &CallBlock) -> Result<Code<'s>, minijinja::Error> {
+    let tree = parse_unit(text)?;
+    let mut found = None;
+    patch::each_declaration(std::slice::from_ref(&tree), &mut |declared, _| {
+        if declared.span().start_offset == block.offset && found.is_none() {
+            found = Some(compile_declaration(unit, text, declared));
+        }
+    });
+    found.ok_or_else(|| super::value::invalid("a call block was not found in its own text"))
+}
+
+/// How a template is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Its text is wanted.
+    Text,
+    /// Its text is wanted, and where each part of it comes from.
+    MarkedText,
+    /// A template that is one expression gives that expression's value.
+    Native,
+}
+
+/// Compiles a template and gives its code to `run`.
+pub(super) fn with_template<T>(
+    unit: &Arc<Unit>,
+    purpose: Purpose,
+    run: impl FnOnce(&Code<'_>) -> Result<T, minijinja::Error>,
+) -> Result<T, minijinja::Error> {
+    let text = unit.text();
+    let tree = parse_unit(text)?;
+    let statements = statements(&tree);
+    if purpose == Purpose::Native
+        && let [ast::Stmt::EmitExpr(only)] = statements
+    {
+        let mut generator = CodeGenerator::new("", text);
+        generator.compile_expr(&only.expr);
+        if let Some(name) = conversion(&only.expr) {
+            generator.add(Instruction::LoadConst(Value::from(name)));
+            generator.add(Instruction::CallFunction(Operator::Convert.name(), Some(2)));
+        }
+        generator.add(Instruction::Return);
+        return run(&finish(generator, unit, vec![], statements, vec![]));
+    }
+    let mut marks = vec![];
+    if purpose == Purpose::MarkedText && !text.contains(MARK) {
+        collect_marks(statements, text, &mut marks);
+    }
+    let marker_texts: Vec<String> = (0..marks.len()).map(marker).collect();
+    let mut markers = marker_texts.iter();
+    let mut generator = CodeGenerator::new("", text);
+    for statement in statements {
+        compile_marked(&mut generator, statement, &mut markers);
+    }
+    run(&finish(generator, unit, vec![], statements, marks))
+}
+
+/// `{{ x | as_bool }}` as a whole template: the filter says what to read the printed value as.
+fn conversion<'s>(expression: &ast::Expr<'s>) -> Option<&'s str> {
+    match expression {
+        ast::Expr::Filter(filter) => {
+            Some(filter.name).filter(|name| matches!(*name, "as_bool" | "as_number" | "as_native" | "as_text"))
+        }
+        _ => None,
+    }
+}
+
+/// Starts a marker in the output. A Unicode noncharacter, so no text that is meant to be exchanged has it.
+pub(super) const MARK: char = '\u{fdd0}';
+/// The second character of a marker is this one plus the marker's number.
+pub(super) const FIRST_MARK: u32 = 0xf_0000;
+/// As many private-use characters follow each other from [`FIRST_MARK`] on.
+const MOST_MARKS: usize = 0xfffd;
+
+fn marker(number: usize) -> String {
+    let offset = u32::try_from(number).unwrap_or(0);
+    [Some(MARK), char::from_u32(FIRST_MARK + offset)].into_iter().flatten().collect()
+}
+
+/// Every statement that writes to the output directly gets a mark. What is captured first (`{% set %}` blocks,
+/// filters, macros) gets none inside: templates may measure, trim or compare it.
+fn collect_marks(statements: &[ast::Stmt<'_>], text: &str, marks: &mut Vec<Mark>) {
+    for statement in statements {
+        if let Some(children) = uncaptured_children(statement) {
+            for child in children {
+                collect_marks(child, text, marks);
+            }
+        } else if let Some(mark) = mark_of(statement, text)
+            && marks.len() < MOST_MARKS
+        {
+            marks.push(mark);
+        }
+    }
+}
+
+fn mark_of(statement: &ast::Stmt<'_>, text: &str) -> Option<Mark> {
+    let place = |span: minijinja::machinery::Span| span.start_offset as usize..span.end_offset as usize;
+    let (place, macros) = match statement {
+        ast::Stmt::EmitRaw(raw) => {
+            // The tokenizer's span may include whitespace that was trimmed away: the slice itself is exact.
+            let start = (raw.raw.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+            return Some(Mark { place: start..start + raw.raw.len(), verbatim: true, macros: vec![] });
+        }
+        ast::Stmt::EmitExpr(emit) => (place(emit.span()), super::calls::called(&emit.expr)),
+        ast::Stmt::FilterBlock(filter) => (place(filter.span()), vec![]),
+        ast::Stmt::CallBlock(call) => (place(call.call_expr_span), super::calls::called(&call.call.expr)),
+        _ => return None,
+    };
+    Some(Mark { place, verbatim: false, macros })
+}
+
+/// The statements inside of a statement that write to the same output.
+fn uncaptured_children<'t, 's>(statement: &'t ast::Stmt<'s>) -> Option<Vec<&'t [ast::Stmt<'s>]>> {
+    match statement {
+        ast::Stmt::ForLoop(inner) => Some(vec![&inner.body, &inner.else_body]),
+        ast::Stmt::IfCond(inner) => Some(vec![&inner.true_body, &inner.false_body]),
+        ast::Stmt::WithBlock(inner) => Some(vec![&inner.body]),
+        _ => None,
+    }
+}
+
+/// Compiles a statement with the markers of everything that it writes: the same instructions as
+/// [`CodeGenerator::compile_stmt`] makes, with `EmitRaw(marker)` between them.
+fn compile_marked<'s>(
+    generator: &mut CodeGenerator<'s>,
+    statement: &ast::Stmt<'s>,
+    markers: &mut std::slice::Iter<'s, String>,
+) {
+    if markers.as_slice().is_empty() {
+        generator.compile_stmt(statement);
+        return;
+    }
+    let mut all = |generator: &mut CodeGenerator<'s>, body: &[ast::Stmt<'s>]| {
+        for child in body {
+            compile_marked(generator, child, markers);
+        }
+    };
+    match statement {
+        ast::Stmt::ForLoop(inner) => {
+            start_loop(generator, inner);
+            all(generator, &inner.body);
+            generator.end_for_loop(!inner.else_body.is_empty());
+            if !inner.else_body.is_empty() {
+                generator.start_if();
+                all(generator, &inner.else_body);
+                generator.end_if();
+            }
+        }
+        ast::Stmt::IfCond(inner) => {
+            generator.push_span(inner.expr.span());
+            generator.compile_expr(&inner.expr);
+            generator.start_if();
+            generator.pop_span();
+            all(generator, &inner.true_body);
+            if !inner.false_body.is_empty() {
+                generator.start_else();
+                all(generator, &inner.false_body);
+            }
+            generator.end_if();
+        }
+        ast::Stmt::WithBlock(inner) => {
+            generator.set_line_from_span(inner.span());
+            generator.add(Instruction::PushWith);
+            for (target, value) in &inner.assignments {
+                generator.compile_expr(value);
+                generator.compile_assignment(target);
+            }
+            all(generator, &inner.body);
+            generator.add(Instruction::PopFrame);
+        }
+        ast::Stmt::EmitRaw(_) | ast::Stmt::EmitExpr(_) | ast::Stmt::FilterBlock(_) | ast::Stmt::CallBlock(_) => {
+            if let Some(marker) = markers.next() {
+                generator.add(Instruction::EmitRaw(marker));
+            }
+            generator.compile_stmt(statement);
+        }
+        _ => generator.compile_stmt(statement),
+    }
+}
+
+/// The instructions before a loop's body. A loop with a condition is two: the first collects what passes.
+fn start_loop<'s>(generator: &mut CodeGenerator<'s>, inner: &ast::Spanned<ast::ForLoop<'s>>) {
+    generator.set_line_from_span(inner.span());
+    if let Some(condition) = &inner.filter_expr {
+        generator.add(Instruction::LoadConst(Value::from(0)));
+        generator.push_span(condition.span());
+        generator.compile_expr(&inner.iter);
+        generator.start_for_loop(false, false);
+        generator.add(Instruction::DupTop);
+        generator.compile_assignment(&inner.target);
+        generator.compile_expr(condition);
+        generator.start_if();
+        generator.add(Instruction::Swap);
+        generator.add(Instruction::LoadConst(Value::from(1)));
+        generator.add(Instruction::Add);
+        generator.start_else();
+        generator.add(Instruction::DiscardTop);
+        generator.end_if();
+        generator.pop_span();
+        generator.end_for_loop(false);
+        generator.add(Instruction::BuildList(None));
+        generator.start_for_loop(true, inner.recursive);
+    } else {
+        generator.push_span(inner.iter.span());
+        generator.compile_expr(&inner.iter);
+        generator.start_for_loop(true, inner.recursive);
+        generator.pop_span();
+    }
+    generator.compile_assignment(&inner.target);
+}
+
+/// A unit over a part of a file that was scanned.
+pub(super) fn template_unit(file: &Arc<SourceFile>, range: &Range<usize>, scan: Scan) -> Unit {
+    let text: Arc<str> = match scan.masked {
+        Some(masked) => masked.into(),
+        None if *range == (0..file.text().len()) => Arc::clone(file.text()),
+        None => file.text()[range.clone()].into(),
+    };
+    Unit { file: Arc::clone(file), base: range.start, text: Text::Shared(text), discards: scan.discards }
+}
+
+/// A unit over one block of a macro file that was scanned.
+pub(super) fn macro_unit(
+    file: &Arc<SourceFile>,
+    scanned: &Cow<'_, str>,
+    block: &Range<usize>,
+    discards: &[u32],
+) -> Unit {
+    let inside = |at: &&u32| block.contains(&(**at as usize));
+    let moved = |at: &u32| at - u32::try_from(block.start).unwrap_or(0);
+    Unit {
+        file: Arc::clone(file),
+        base: block.start,
+        text: Text::Kept(scanned[block.clone()].into(), OnceLock::new()),
+        discards: discards.iter().filter(inside).map(moved).collect(),
+    }
+}

@@ -1,0 +1,549 @@
+//! What is there while a body runs: its render, its frame, macros as values.
+
+use super::body::{self, Body, CallBlock, Code, NumberedName, Purpose};
+use super::definition::MacroDefinition;
+use super::engine::Engine;
+use super::error::{self, at_site, returned_value};
+use super::host::{Host, Phase};
+use super::native::Arguments;
+use super::registry::Namespace;
+use super::value::{dict, fresh, invalid, none, tuple, view_of};
+use minijinja::machinery::{Instructions, eval, make_string_output};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The deepest nesting of macro calls.
+const DEEPEST_CALL: usize = 400;
+/// After so many nested calls the next ones run on a thread with a stack of its own.
+const CALLS_PER_STACK: usize = 40;
+/// The size of such a stack, in bytes.
+const STACK_SIZE: usize = 8 << 20;
+
+/// One render: a node (or a macro called from Rust) in one phase, with everything that templates find in it.
+pub struct RenderContext {
+    engine: Arc<Engine>,
+    namespace: Arc<Namespace>,
+    package: String,
+    own: Vec<(&'static str, Value)>,
+    host: Arc<dyn Host>,
+    soft: bool,
+    results: Mutex<HashMap<String, Value>>,
+}
+
+impl RenderContext {
+    /// A render for a node of `package`. `own` are the values that differ from node to node (`this`, `model`,
+    /// `config`); macros of the namespace come before them, values shared by all renders after them.
+    pub fn new(engine: &Arc<Engine>, package: &str, own: Vec<(&'static str, Value)>, host: Arc<dyn Host>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: Arc::clone(engine),
+            namespace: engine.registry().namespace(package),
+            package: package.to_owned(),
+            own,
+            soft: host.phase() == Phase::Parse,
+            host,
+            results: Mutex::default(),
+        })
+    }
+
+    /// The stage behind this render.
+    pub fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    /// The stage behind this render, to hand on.
+    pub fn shared_host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The package whose macros come first.
+    pub fn package(&self) -> &str {
+        &self.package
+    }
+
+    /// What `store_result` keeps for `load_result`, by name.
+    pub fn results(&self) -> MutexGuard<'_, HashMap<String, Value>> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a name means in this render: a macro, a value of the node, a shared value.
+    pub fn find(&self, name: &str) -> Option<Value> {
+        if let Some(value) = self.namespace.get(name) {
+            return Some(value.clone());
+        }
+        if let Some((_, value)) = self.own.iter().find(|(own, _)| *own == name) {
+            return Some(value.clone());
+        }
+        self.engine.shared().get(name).cloned()
+    }
+
+    /// All names that mean something, each once, sorted.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let own = self.own.iter().map(|(name, _)| *name);
+        let mut names: Vec<&str> = self.namespace.keys().map(|name| &**name).chain(own).collect();
+        names.extend(self.engine.shared().keys().copied());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn soft_undefined(&self, name: &str) -> Option<Value> {
+        let soft = self.soft && !super::environment::is_global(name);
+        soft.then(|| Value::from_object(SoftUndefined))
+    }
+}
+
+impl fmt::Debug for RenderContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<context>")
+    }
+}
+
+/// The render itself is what templates see as `context`: a mapping of all names.
+impl Object for RenderContext {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.find(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.find(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.names().into_iter().map(Value::from).collect())
+    }
+
+    fn call_method(self: &Arc<Self>, _state: &mut State, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let mut arguments = Arguments::new(method, args);
+        match method {
+            "get" => {
+                let name = arguments.text("key")?;
+                Ok(self.find(&name).or_else(|| arguments.given("default")).unwrap_or_else(none))
+            }
+            "keys" => Ok(view_of("dict_keys", self.names().into_iter().map(Value::from).collect())),
+            "items" => {
+                let pair = |name: &str| Some(tuple([Value::from(name), self.find(name)?]));
+                Ok(view_of("dict_items", self.names().into_iter().filter_map(pair).collect()))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<context>")
+    }
+}
+
+/// The render that a native function was called from.
+pub fn current(state: &State<'_, '_>) -> Result<Arc<RenderContext>, Error> {
+    frame(state).map(|frame| Arc::clone(&frame.context))
+}
+
+fn frame(state: &State<'_, '_>) -> Result<Arc<Frame>, Error> {
+    let found = state.lookup(FRAME).and_then(|value| value.downcast_object::<Frame>());
+    found.ok_or_else(|| invalid("this can only be called while a template is rendered"))
+}
+
+/// The name under which a frame gives itself; no identifier of a template is like it.
+const FRAME: &str = "\u{1}frame";
+
+/// What is visible to one evaluation of a body: the VM asks it for every name that the body did not set itself.
+struct Frame {
+    body: Arc<Body>,
+    arguments: Vec<Option<Value>>,
+    varargs: Vec<Value>,
+    kwargs: Option<Value>,
+    caller: Option<Value>,
+    /// For call blocks: names and values taken along from where the block stands.
+    captured: Option<(Arc<CallBlock>, Vec<Value>)>,
+    context: Arc<RenderContext>,
+    /// Whether it is a node's own text, whose macro calls count as the node's.
+    is_node_text: bool,
+}
+
+impl Frame {
+    fn internal(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if name == FRAME {
+            return Some(Value::from_dyn_object(Arc::clone(self)));
+        }
+        if let Some(number) = name.strip_prefix(NumberedName::Literal.prefix()) {
+            return self.body.literals.get(number.parse::<usize>().ok()?).map(fresh);
+        }
+        if let Some(number) = name.strip_prefix(NumberedName::Missing.prefix()) {
+            let argument = self.arguments.get(number.parse::<usize>().ok()?)?;
+            return Some(Value::from(argument.is_none()));
+        }
+        None
+    }
+
+    fn special(&self, name: &str) -> Option<Value> {
+        match name {
+            "varargs" if self.body.uses_varargs => Some(tuple(self.varargs.iter().cloned())),
+            "kwargs" if self.body.uses_kwargs => self.kwargs.clone(),
+            "caller" if self.body.uses_caller => self.caller.clone(),
+            _ => None,
+        }
+    }
+}
+
+impl Object for Frame {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if name.as_bytes().first() == Some(&1) {
+            return self.internal(name);
+        }
+        if let Some(at) = self.body.parameters.iter().position(|parameter| parameter == name) {
+            return Some(self.arguments[at].clone().unwrap_or(Value::UNDEFINED));
+        }
+        if let Some(value) = self.special(name) {
+            return Some(value);
+        }
+        if let Some((block, values)) = &self.captured
+            && let Some(at) = block.captures.iter().position(|capture| capture == name)
+            && !values[at].is_undefined()
+        {
+            return Some(values[at].clone());
+        }
+        if name == "context" {
+            return Some(Value::from_dyn_object(Arc::clone(&self.context)));
+        }
+        self.context.find(name).or_else(|| self.context.soft_undefined(name))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Empty
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<frame>")
+    }
+}
+
+/// What an unknown name is while templates are only read for what they depend on: false, empty, callable, and
+/// every attribute of it is the same.
+struct SoftUndefined;
+
+/// Whether a value stands for an unknown name of the parse phase.
+pub(super) fn is_soft_undefined(value: &Value) -> bool {
+    value.downcast_object_ref::<SoftUndefined>().is_some()
+}
+
+pub(super) fn soft_undefined() -> Value {
+    Value::from_object(SoftUndefined)
+}
+
+impl fmt::Debug for SoftUndefined {
+    fn fmt(&self, _formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl Object for SoftUndefined {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Iterable
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn get_value(self: &Arc<Self>, _key: &Value) -> Option<Value> {
+        Some(Value::from_dyn_object(Arc::clone(self)))
+    }
+
+    fn call(self: &Arc<Self>, _state: &mut State, _args: &[Value]) -> Result<Value, Error> {
+        Ok(Value::from_dyn_object(Arc::clone(self)))
+    }
+
+    fn call_method(self: &Arc<Self>, _state: &mut State, _method: &str, _args: &[Value]) -> Result<Value, Error> {
+        Ok(Value::from_dyn_object(Arc::clone(self)))
+    }
+
+    fn render(self: &Arc<Self>, _formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// A macro as templates see it: a callable value, one for all renders.
+pub(super) struct MacroValue(pub Arc<MacroDefinition>);
+
+impl fmt::Debug for MacroValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "<macro {}.{}>", self.0.package, self.0.name)
+    }
+}
+
+impl Object for MacroValue {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match key {
+            "name" => Some(Value::from(self.0.name.as_str())),
+            "package_name" => Some(Value::from(self.0.package.as_str())),
+            _ => None,
+        }
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State, args: &[Value]) -> Result<Value, Error> {
+        let frame = frame(state)?;
+        if frame.is_node_text {
+            frame.context.host.macro_called(&self.0.unique_id);
+        }
+        call_macro(state.env(), &self.0, &frame.context, args)
+    }
+}
+
+/// Calls a macro: the one place through which every macro call goes.
+pub(super) fn call_macro(
+    environment: &Environment<'_>,
+    definition: &Arc<MacroDefinition>,
+    context: &Arc<RenderContext>,
+    args: &[Value],
+) -> Result<Value, Error> {
+    let code = definition.code()?;
+    let bound = bind(&code.body, &definition.name, args)?;
+    let body = &code.body;
+    let frame = Frame {
+        body: Arc::clone(body),
+        arguments: bound.arguments,
+        varargs: bound.varargs,
+        kwargs: bound.kwargs,
+        caller: bound.caller,
+        captured: None,
+        context: Arc::clone(context),
+        is_node_text: false,
+    };
+    match run(environment, code, frame) {
+        Ok((_, Some(value))) => Ok(value),
+        Ok((text, None)) => Ok(Value::from(text)),
+        Err(failed) => match returned_value(&failed) {
+            Some(value) => Ok(value),
+            None => {
+                let place = error::place(&failed, body.unit.text());
+                let what = format!("macro `{}.{}`", definition.package, definition.name);
+                Err(at_site(failed, what, body.unit.span(place)))
+            }
+        },
+    }
+}
+
+/// The body of a `{% call %}` block as the called macro sees it: a callable that gives the block's text.
+struct Caller {
+    declared_in: Arc<Body>,
+    block: Arc<CallBlock>,
+    captured: Vec<Value>,
+    context: Arc<RenderContext>,
+}
+
+/// Makes a caller: captured values, the block's number, and the names of its parameters (which its code knows).
+pub(super) fn make_caller(state: &State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+    let frame = frame(state)?;
+    let [captured @ .., number, _parameters] = args else { return Err(invalid("a call block has no number")) };
+    let block = number.as_usize().and_then(|number| frame.body.calls.get(number));
+    let block = block.ok_or_else(|| invalid("a call block has a wrong number"))?;
+    Ok(Value::from_object(Caller {
+        declared_in: Arc::clone(&frame.body),
+        block: Arc::clone(block),
+        captured: captured.to_vec(),
+        context: Arc::clone(&frame.context),
+    }))
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<caller>")
+    }
+}
+
+impl Object for Caller {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State, args: &[Value]) -> Result<Value, Error> {
+        let unit = &self.declared_in.unit;
+        let outcome = body::with_call_block(unit, &self.block, |code| {
+            let bound = bind(&code.body, "caller", args)?;
+            let frame = Frame {
+                body: Arc::clone(&code.body),
+                arguments: bound.arguments,
+                varargs: bound.varargs,
+                kwargs: bound.kwargs,
+                caller: bound.caller,
+                captured: Some((Arc::clone(&self.block), self.captured.clone())),
+                context: Arc::clone(&self.context),
+                is_node_text: false,
+            };
+            run(state.env(), code, frame)
+        });
+        match outcome {
+            Ok((text, None)) => Ok(Value::from(text)),
+            // `return` in a call block leaves the macro that called the block.
+            Ok((_, Some(value))) => Err(error::returned(value)),
+            Err(failed) if returned_value(&failed).is_some() => Err(failed),
+            Err(failed) => {
+                let place = error::place(&failed, unit.text());
+                Err(at_site(failed, "the body of a `{% call %}` block".to_owned(), unit.span(place)))
+            }
+        }
+    }
+}
+
+/// Arguments of a call, in their places.
+struct Bound {
+    arguments: Vec<Option<Value>>,
+    varargs: Vec<Value>,
+    kwargs: Option<Value>,
+    caller: Option<Value>,
+}
+
+/// Puts the arguments of a call in their places, with Jinja2's rules and messages.
+fn bind(body: &Body, name: &str, args: &[Value]) -> Result<Bound, Error> {
+    let (positional, keywords) = match args.split_last() {
+        Some((last, rest)) if last.is_kwargs() => (rest, Some(last)),
+        _ => (args, None),
+    };
+    let count = body.parameters.len();
+    if positional.len() > count && !body.uses_varargs {
+        return Err(invalid(format!("macro '{name}' takes not more than {count} argument(s)")));
+    }
+    let mut arguments: Vec<Option<Value>> = positional.iter().take(count).cloned().map(Some).collect();
+    arguments.resize(count, None);
+    let mut caller = None;
+    let mut rest = Vec::new();
+    for (key, value) in keywords.and_then(super::value::pairs).into_iter().flatten() {
+        let keyword = key.as_str().unwrap_or_default();
+        if let Some(at) = body.parameters.iter().position(|parameter| parameter == keyword) {
+            if arguments[at].is_some() {
+                return Err(invalid(format!("macro '{name}' got multiple values for argument '{keyword}'")));
+            }
+            arguments[at] = Some(value);
+        } else if keyword == "caller" && body.uses_caller {
+            caller = Some(value);
+        } else if body.uses_kwargs && keyword != "caller" {
+            rest.push((key, value));
+        } else if keyword == "caller" {
+            return Err(invalid(format!("macro '{name}' was called with a block, but never uses `caller`")));
+        } else {
+            return Err(invalid(format!("macro '{name}' takes no keyword argument '{keyword}'")));
+        }
+    }
+    let varargs = positional.get(count..).unwrap_or_default().to_vec();
+    let kwargs = body.uses_kwargs.then(|| dict(rest));
+    Ok(Bound { arguments, varargs, kwargs, caller })
+}
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The text that a body wrote, and the value that it returned, if it did not run through.
+type Outcome = (String, Option<Value>);
+
+/// Runs a body. Deep nesting goes on another thread's stack, so that no template can overflow one.
+fn run(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<Outcome, Error> {
+    let depth = DEPTH.get();
+    if depth >= DEEPEST_CALL {
+        return Err(invalid(format!("macros call each other more than {DEEPEST_CALL} levels deep")));
+    }
+    if depth == 0 || depth % CALLS_PER_STACK != 0 {
+        DEPTH.set(depth + 1);
+        let outcome = run_here(environment, code, frame);
+        DEPTH.set(depth);
+        return outcome;
+    }
+    std::thread::scope(|scope| {
+        let deeper = move || {
+            DEPTH.set(depth + 1);
+            run_here(environment, code, frame)
+        };
+        let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, deeper);
+        let thread = thread.map_err(|error| invalid(format!("no thread for a deep macro call: {error}")))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn run_here(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<Outcome, Error> {
+    let mut text = String::new();
+    let value = {
+        let mut output = make_string_output(&mut text);
+        let (instructions, blocks) = (shorter(&code.instructions), no_blocks());
+        let root = Value::from_object(frame);
+        eval(environment, instructions, root, blocks, &mut output, AutoEscape::None)?.0
+    };
+    let value = value.filter(|value| value.downcast_object_ref::<FellThrough>().is_none());
+    Ok((text, value))
+}
+
+/// Instructions live longer than the call; the VM wants one lifetime for them and the environment.
+fn shorter<'a>(instructions: &'a Instructions<'_>) -> &'a Instructions<'a> {
+    instructions
+}
+
+fn no_blocks<'a>() -> &'a BTreeMap<&'a str, Instructions<'a>> {
+    static NONE: OnceLock<BTreeMap<&'static str, Instructions<'static>>> = OnceLock::new();
+    NONE.get_or_init(BTreeMap::new)
+}
+
+/// Lies on the stack at the end of a body that ran through.
+#[derive(Debug)]
+struct FellThrough;
+
+impl Object for FellThrough {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+}
+
+/// What a body leaves on the stack when it runs through: everything else there was returned.
+pub(super) fn fell_through() -> Value {
+    static VALUE: OnceLock<Value> = OnceLock::new();
+    VALUE.get_or_init(|| Value::from_object(FellThrough)).clone()
+}
+
+/// Renders a template's unit: its text (with markers, if asked for) or its value, and its code's body.
+pub(super) fn run_template(
+    environment: &Environment<'_>,
+    unit: &Arc<body::Unit>,
+    purpose: Purpose,
+    context: &Arc<RenderContext>,
+) -> Result<(Outcome, Arc<Body>), Error> {
+    body::with_template(unit, purpose, |code| {
+        let frame = Frame {
+            body: Arc::clone(&code.body),
+            arguments: vec![],
+            varargs: vec![],
+            kwargs: None,
+            caller: None,
+            captured: None,
+            context: Arc::clone(context),
+            is_node_text: true,
+        };
+        match run(environment, code, frame) {
+            Ok(outcome) => Ok((outcome, Arc::clone(&code.body))),
+            Err(failed) => match returned_value(&failed) {
+                Some(value) => Ok(((String::new(), Some(value)), Arc::clone(&code.body))),
+                None => Err(failed),
+            },
+        }
+    })
+}

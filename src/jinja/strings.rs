@@ -1,0 +1,320 @@
+//! Methods of values that have none of their own: Python's string and tuple methods.
+
+use super::native::Arguments;
+use super::value::{invalid, is_absent, list, none, text, tuple, type_name};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Error, ErrorKind, State};
+use minijinja_contrib::pycompat::unknown_method_callback;
+
+/// Answers a method call that the value itself did not.
+pub(super) fn unknown_method(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    method: &str,
+    args: &[Value],
+) -> Result<Value, Error> {
+    let answer = match value.kind() {
+        ValueKind::String => of_string(value.as_str().unwrap_or_default(), method, Arguments::new(method, args)),
+        ValueKind::Seq if value.is_tuple() => of_tuple(value, method, Arguments::new(method, args)),
+        ValueKind::Map => of_mapping(value, method, Arguments::new(method, args)),
+        _ => None,
+    };
+    let result = answer.unwrap_or_else(|| unknown_method_callback(state, value, method, args));
+    result.map_err(|error| match error.kind() {
+        ErrorKind::UnknownMethod if !value.is_undefined() && error.detail().is_none() => {
+            let message = format!("'{} object' has no attribute '{method}'", type_name(value));
+            Error::new(ErrorKind::UnknownMethod, message)
+        }
+        _ => error,
+    })
+}
+
+/// Mappings that are no dicts of ours (objects of the context, keyword arguments) have a dict's reading methods.
+fn of_mapping(value: &Value, method: &str, mut arguments: Arguments<'_>) -> Option<Result<Value, Error>> {
+    let pairs = super::value::pairs(value)?;
+    Some(Ok(match method {
+        "keys" => super::value::view_of("dict_keys", pairs.into_iter().map(|(key, _)| key).collect()),
+        "values" => super::value::view_of("dict_values", pairs.into_iter().map(|(_, item)| item).collect()),
+        "items" => {
+            super::value::view_of("dict_items", pairs.into_iter().map(|(key, item)| tuple([key, item])).collect())
+        }
+        "copy" => super::value::dict(pairs),
+        "get" => match arguments.required("key") {
+            Ok(key) => {
+                let found = value.as_object().and_then(|object| object.get_value(&key));
+                found.or_else(|| arguments.given("default")).unwrap_or_else(none)
+            }
+            Err(error) => return Some(Err(error)),
+        },
+        _ => return None,
+    }))
+}
+
+fn of_tuple(value: &Value, method: &str, mut arguments: Arguments<'_>) -> Option<Result<Value, Error>> {
+    if !matches!(method, "count" | "index") {
+        return None;
+    }
+    let find = |wanted: Value| {
+        let items: Vec<Value> = value.try_iter()?.collect();
+        if method == "count" {
+            return Ok(Value::from(items.iter().filter(|item| **item == wanted).count()));
+        }
+        let at = items.iter().position(|item| *item == wanted);
+        at.map(Value::from).ok_or_else(|| invalid("tuple.index(x): x not in tuple"))
+    };
+    Some(arguments.required("value").and_then(find))
+}
+
+/// The string methods that pycompat lacks, or whose lists templates could not change.
+fn of_string(this: &str, method: &str, arguments: Arguments<'_>) -> Option<Result<Value, Error>> {
+    let answer = match method {
+        "split" => split(this, arguments, false),
+        "rsplit" => split(this, arguments, true),
+        "splitlines" => splitlines(this, arguments),
+        "join" => join(this, arguments),
+        "zfill" => zfill(this, arguments),
+        "ljust" | "rjust" | "center" => pad(this, method, arguments),
+        "partition" | "rpartition" => partition(this, method == "rpartition", arguments),
+        "removeprefix" | "removesuffix" => remove_affix(this, method == "removeprefix", arguments),
+        "swapcase" => Ok(Value::from(swapcase(this))),
+        "casefold" => Ok(Value::from(this.to_lowercase())),
+        "title" => Ok(Value::from(title(this))),
+        "find" | "rfind" | "index" | "rindex" => find(this, method, arguments),
+        "count" => count(this, arguments),
+        "expandtabs" => expandtabs(this, arguments),
+        "isidentifier" => Ok(Value::from(is_identifier(this))),
+        "isdecimal" => Ok(Value::from(!this.is_empty() && this.chars().all(|letter| letter.is_ascii_digit()))),
+        "istitle" => Ok(Value::from(this.chars().any(char::is_alphabetic) && title(this) == this)),
+        "encode" => Ok(Value::from_bytes(this.as_bytes().to_vec())),
+        "format_map" => arguments_format_map(this, arguments),
+        _ => return None,
+    };
+    Some(answer)
+}
+
+fn strings<'a>(parts: impl IntoIterator<Item = &'a str>) -> Value {
+    list(parts.into_iter().map(Value::from))
+}
+
+fn split(this: &str, mut arguments: Arguments<'_>, from_right: bool) -> Result<Value, Error> {
+    let separator = arguments.optional_text("sep");
+    let limit = arguments.optional("maxsplit").and_then(|limit| limit.as_i64()).filter(|limit| *limit >= 0);
+    let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    arguments.finish()?;
+    let Some(separator) = separator else { return Ok(split_whitespace(this, limit, from_right)) };
+    if separator.is_empty() {
+        return Err(invalid("empty separator"));
+    }
+    let separator = separator.as_str();
+    Ok(match (limit, from_right) {
+        (None, _) => strings(this.split(separator)),
+        (Some(limit), false) => strings(this.splitn(limit.saturating_add(1), separator)),
+        (Some(limit), true) => {
+            let mut parts: Vec<&str> = this.rsplitn(limit.saturating_add(1), separator).collect();
+            parts.reverse();
+            strings(parts)
+        }
+    })
+}
+
+/// `split()` without a separator: at runs of whitespace, none at the ends.
+fn split_whitespace(this: &str, limit: Option<usize>, from_right: bool) -> Value {
+    let Some(limit) = limit else { return strings(this.split_whitespace()) };
+    let mut parts = Vec::new();
+    let mut rest = this.trim();
+    while !rest.is_empty() {
+        let cut = if from_right { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
+        match cut.filter(|_| parts.len() < limit) {
+            Some(at) if from_right => {
+                parts.push(rest[at..].trim_start());
+                rest = rest[..at].trim_end();
+            }
+            Some(at) => {
+                parts.push(&rest[..at]);
+                rest = rest[at..].trim_start();
+            }
+            None => {
+                parts.push(rest);
+                break;
+            }
+        }
+    }
+    if from_right {
+        parts.reverse();
+    }
+    strings(parts)
+}
+
+fn splitlines(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let keep = arguments.flag("keepends", false);
+    arguments.finish()?;
+    let mut lines = Vec::new();
+    let mut rest = this;
+    while !rest.is_empty() {
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let after = if rest[end..].starts_with("\r\n") { end + 2 } else { (end + 1).min(rest.len()) };
+        lines.push(if keep { &rest[..after] } else { &rest[..end] });
+        rest = &rest[after..];
+    }
+    Ok(strings(lines))
+}
+
+fn join(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let items = arguments.required("iterable")?;
+    arguments.finish()?;
+    if let Some(text) = items.as_str() {
+        let letters: Vec<String> = text.chars().map(String::from).collect();
+        return Ok(Value::from(letters.join(this)));
+    }
+    let mut parts = Vec::new();
+    for (at, item) in items.try_iter()?.enumerate() {
+        // Objects that stand for text (relations, columns) are strings to Python's callers too.
+        let is_text = item.as_str().is_some() || item.as_object().is_some() && item.kind() != ValueKind::Seq;
+        if !is_text && !item.is_undefined() {
+            let found = type_name(&item);
+            return Err(invalid(format!("sequence item {at}: expected str instance, {found} found")));
+        }
+        parts.push(text(&item));
+    }
+    Ok(Value::from(parts.join(this)))
+}
+
+fn width(arguments: &mut Arguments<'_>, length: usize) -> Result<usize, Error> {
+    let width = usize::try_from(arguments.integer("width")?.max(0)).unwrap_or(0);
+    if width > 10_000_000 {
+        return Err(invalid("the width is too large"));
+    }
+    Ok(width.saturating_sub(length))
+}
+
+fn zfill(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let missing = width(&mut arguments, this.chars().count())?;
+    let (sign, digits) = this.split_at(usize::from(this.starts_with(['-', '+'])));
+    Ok(Value::from(format!("{sign}{}{digits}", "0".repeat(missing))))
+}
+
+fn pad(this: &str, method: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let length = this.chars().count();
+    let missing = width(&mut arguments, length)?;
+    let fill = arguments.optional_text("fillchar").unwrap_or_else(|| " ".to_owned());
+    let left = match method {
+        "ljust" => 0,
+        "rjust" => missing,
+        // As CPython rounds: an odd rest goes left if the width is odd.
+        _ => missing / 2 + (missing & (missing + length) & 1),
+    };
+    Ok(Value::from(format!("{}{this}{}", fill.repeat(left), fill.repeat(missing - left))))
+}
+
+fn partition(this: &str, from_right: bool, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let separator = arguments.text("sep")?;
+    let cut = if from_right { this.rsplit_once(&*separator) } else { this.split_once(&*separator) };
+    let parts = match cut {
+        Some((before, after)) => [before, separator.as_str(), after],
+        None if from_right => ["", "", this],
+        None => [this, "", ""],
+    };
+    Ok(tuple(parts.map(Value::from)))
+}
+
+fn remove_affix(this: &str, is_prefix: bool, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let affix = arguments.text(if is_prefix { "prefix" } else { "suffix" })?;
+    let rest = if is_prefix { this.strip_prefix(&*affix) } else { this.strip_suffix(&*affix) };
+    Ok(Value::from(rest.unwrap_or(this)))
+}
+
+fn swapcase(this: &str) -> String {
+    let mut swapped = String::with_capacity(this.len());
+    for letter in this.chars() {
+        if letter.is_uppercase() {
+            swapped.extend(letter.to_lowercase());
+        } else {
+            swapped.extend(letter.to_uppercase());
+        }
+    }
+    swapped
+}
+
+/// Every letter after something that is no letter in upper case, as Python's `title()`: `it's` becomes `It'S`.
+fn title(this: &str) -> String {
+    let mut titled = String::with_capacity(this.len());
+    let mut inside = false;
+    for letter in this.chars() {
+        if inside {
+            titled.extend(letter.to_lowercase());
+        } else {
+            titled.extend(letter.to_uppercase());
+        }
+        inside = letter.is_alphabetic();
+    }
+    titled
+}
+
+/// The part of a text between two optional character positions, and how many characters stand before it.
+fn within<'t>(this: &'t str, arguments: &mut Arguments<'_>) -> (&'t str, usize) {
+    let length = i64::try_from(this.chars().count()).unwrap_or(i64::MAX);
+    let mut bound = |name, default| {
+        let given = arguments.optional(name).and_then(|value| value.as_i64()).unwrap_or(default);
+        usize::try_from(if given < 0 { (given + length).max(0) } else { given.min(length) }).unwrap_or(0)
+    };
+    let (start, end) = (bound("start", 0), bound("end", length));
+    let byte = |position: usize| this.char_indices().nth(position).map_or(this.len(), |(at, _)| at);
+    (if start < end { &this[byte(start)..byte(end)] } else { "" }, start)
+}
+
+fn find(this: &str, method: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let wanted = arguments.text("sub")?;
+    let (part, before) = within(this, &mut arguments);
+    let at = if method.starts_with('r') { part.rfind(&*wanted) } else { part.find(&*wanted) };
+    match at {
+        Some(at) => Ok(Value::from(before + part[..at].chars().count())),
+        None if method.ends_with("index") => Err(invalid("substring not found")),
+        None => Ok(Value::from(-1)),
+    }
+}
+
+fn count(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let wanted = arguments.text("sub")?;
+    let (part, _) = within(this, &mut arguments);
+    Ok(Value::from(part.matches(&*wanted).count()))
+}
+
+fn expandtabs(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let size = arguments.optional("tabsize").and_then(|size| size.as_usize()).unwrap_or(8);
+    let (mut expanded, mut column) = (String::new(), 0);
+    for letter in this.chars() {
+        match letter {
+            '\t' if size > 0 => {
+                let spaces = size - column % size;
+                expanded.push_str(&" ".repeat(spaces));
+                column += spaces;
+            }
+            '\t' => {}
+            '\n' | '\r' => {
+                expanded.push(letter);
+                column = 0;
+            }
+            _ => {
+                expanded.push(letter);
+                column += 1;
+            }
+        }
+    }
+    Ok(Value::from(expanded))
+}
+
+fn is_identifier(this: &str) -> bool {
+    this.starts_with(|letter: char| letter.is_alphabetic() || letter == '_')
+        && this.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
+fn arguments_format_map(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let mapping = arguments.required("mapping")?;
+    if is_absent(&mapping) {
+        return Err(invalid("format_map() argument must be a mapping"));
+    }
+    let pairs = super::value::pairs(&mapping).unwrap_or_default();
+    let keywords = pairs.into_iter().map(|(key, value)| (text(&key), value));
+    let keywords = Value::from(keywords.collect::<minijinja::value::Kwargs>());
+    minijinja::formatting::format(minijinja::formatting::FormatStyle::StrFormat, this, &[keywords]).map(Value::from)
+}
