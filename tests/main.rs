@@ -1,4 +1,5 @@
 //! All tests that need more than one module.
 
 mod adapter;
+mod macros;
 mod tidy;
