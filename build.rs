@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
+    for embedded in ["macros", "models", "project_template"] {
+        println!("cargo::rerun-if-changed={embedded}");
+    }
     if env::var_os("CARGO_FEATURE_BUNDLED").is_some() {
         return;
     }

@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod name;
 pub mod secret;
 pub mod sql;
+pub mod template;
 pub mod project;
 pub mod manifest;
 pub mod adapter;

@@ -1,0 +1,235 @@
+//! Packages: those that lie under `packages-install-path`, and local ones wherever they lie.
+
+use super::config::{self, ProjectConfig};
+use super::files::read_text;
+use super::yaml::{self, Found, Reader, Yaml};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, Span};
+use crate::template::{Templates, has_jinja};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// A package that a project asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackageRequest {
+    /// What it is and where it comes from.
+    pub origin: PackageOrigin,
+    /// Where it is asked for.
+    pub span: Span,
+}
+
+/// Where a package comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageOrigin {
+    /// The package hub: name (`dbt-labs/dbt_utils`) and version conditions.
+    Hub {
+        /// Namespace and name.
+        package: String,
+        /// Versions that will do.
+        version: Vec<String>,
+    },
+    /// A git repository.
+    Git {
+        /// Its address.
+        url: String,
+        /// Branch, tag or commit.
+        revision: Option<String>,
+        /// The package's directory within it.
+        subdirectory: Option<String>,
+    },
+    /// A directory, relative to the project that asks.
+    Local(String),
+    /// An archive.
+    Tarball {
+        /// Its address.
+        url: String,
+        /// The package's name.
+        name: String,
+    },
+}
+
+/// A package that was found, with its config.
+pub(super) struct FoundPackage {
+    pub root: PathBuf,
+    pub config: ProjectConfig,
+}
+
+/// The packages that the project at `root` asks for in `packages.yml` and `dependencies.yml`.
+pub fn requests(root: &Path, shown_from: &Path, templates: &Templates) -> Result<(Vec<PackageRequest>, Diagnostics)> {
+    let mut requests = Vec::new();
+    let mut warnings = Diagnostics::new();
+    for (name, with_jinja) in [("packages.yml", true), ("dependencies.yml", false)] {
+        let path = root.join(name);
+        if !path.is_file() {
+            continue;
+        }
+        let file = read_text(&path, &shown_from.join(name))?;
+        let (tree, doubtful) = yaml::parse(&file)?;
+        warnings.extend(doubtful);
+        let tree = if with_jinja {
+            tree.render_texts(&mut Vec::new(), &mut |_, text, span| {
+                if has_jinja(text) { templates.render(text, span).map(Some) } else { Ok(None) }
+            })?
+        } else {
+            tree
+        };
+        let found = Found::default();
+        let mut reader = Reader::new(&tree, "package file", &found);
+        requests.extend(reader.sequence("packages").iter().filter_map(|one| read_request(one, &found)));
+        reader.not_supported("projects");
+        reader.finish();
+        let (requested, doubtful) = found.into_inner().into_result(())?;
+        let () = requested;
+        warnings.extend(doubtful);
+    }
+    Ok((requests, warnings))
+}
+
+fn read_request(yaml: &Yaml, found: &Found) -> Option<PackageRequest> {
+    let mut reader = Reader::new(yaml, "package", found);
+    let origin = if let Some(package) = reader.text("package") {
+        reader.ignore(&["install-prerelease", "install_prerelease"]);
+        Some(PackageOrigin::Hub { package, version: reader.texts("version").unwrap_or_default() })
+    } else if let Some(url) = reader.text("git") {
+        reader.ignore(&["warn-unpinned", "warn_unpinned"]);
+        let revision = reader.text("revision");
+        Some(PackageOrigin::Git { url, revision, subdirectory: reader.text("subdirectory") })
+    } else if let Some(path) = reader.text("local") {
+        Some(PackageOrigin::Local(path))
+    } else if let Some(url) = reader.text("tarball") {
+        reader.required_text("name").map(|(name, _)| PackageOrigin::Tarball { url, name })
+    } else if let Some(entry) = reader.entry("private") {
+        reader.report(
+            Diagnostic::error(Code::NotSupported, "private packages of the hosted platform are not supported")
+                .at(entry.key.clone(), "")
+                .help("use `git:` with the repository's address"),
+        );
+        return None;
+    } else {
+        reader.report(
+            Diagnostic::error(Code::Package, "a package needs one of `package`, `git`, `local` and `tarball`")
+                .at(yaml.span.clone(), ""),
+        );
+        return None;
+    };
+    reader.ignore(&["name", "unrendered"]);
+    reader.finish();
+    Some(PackageRequest { origin: origin?, span: yaml.span.clone() })
+}
+
+/// Finds and reads every package that is installed or local, in order of name.
+pub(super) fn find(
+    root: &Path,
+    project: &ProjectConfig,
+    requests: &[PackageRequest],
+    templates: &Templates,
+) -> Result<(Vec<FoundPackage>, Diagnostics)> {
+    let mut packages: BTreeMap<String, FoundPackage> = BTreeMap::new();
+    let mut found = Diagnostics::new();
+    let installed = installed_directories(&root.join(&project.packages_install_path));
+    let mut known: BTreeSet<String> =
+        installed.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    for path in &installed {
+        take(path, root, templates, &mut packages, &mut found);
+    }
+    let mut waiting: Vec<(PathBuf, PackageRequest)> =
+        requests.iter().map(|request| (root.to_path_buf(), request.clone())).collect();
+    let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
+    while let Some((base, request)) = waiting.pop() {
+        let PackageOrigin::Local(path) = &request.origin else { continue };
+        let path = base.join(path);
+        let location = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if !seen.insert(location) {
+            continue;
+        }
+        if !path.join("dbt_project.yml").is_file() {
+            found.push(
+                Diagnostic::error(Code::Package, format!("there is no package in {}", path.display()))
+                    .at(request.span, "no dbt_project.yml in this directory"),
+            );
+            continue;
+        }
+        if let Some(name) = take(&path, root, templates, &mut packages, &mut found) {
+            known.insert(name);
+        }
+        if let Some((inner, doubtful)) = found.keep(self::requests(&path, &shown(&path, root), templates)) {
+            found.extend(doubtful);
+            waiting.extend(inner.into_iter().map(|request| (path.clone(), request)));
+        }
+    }
+    known.extend(packages.keys().cloned());
+    report_missing(requests, &known, installed.len(), &mut found);
+    if packages.contains_key(&project.name) {
+        found.push(Diagnostic::error(
+            Code::Package,
+            format!("a package has the project's own name, `{}`: names of packages must differ", project.name),
+        ));
+    }
+    found.into_result(packages.into_values().collect())
+}
+
+/// The directories below the install path that are packages, in order.
+fn installed_directories(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(path) else { return vec![] };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join("dbt_project.yml").is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+/// A package's directory as shown in messages: relative to the project where it lies inside.
+pub(super) fn shown(path: &Path, root: &Path) -> PathBuf {
+    path.strip_prefix(root).map_or_else(|_| path.to_path_buf(), Path::to_path_buf)
+}
+
+fn take(
+    path: &Path,
+    root: &Path,
+    templates: &Templates,
+    packages: &mut BTreeMap<String, FoundPackage>,
+    found: &mut Diagnostics,
+) -> Option<String> {
+    let read = || {
+        let file = read_text(&path.join("dbt_project.yml"), &shown(path, root).join("dbt_project.yml"))?;
+        let (tree, _) = yaml::parse(&file)?;
+        config::read(&tree, templates)
+    };
+    // What is doubtful in a package is its author's business; only errors are the user's.
+    let (config, _) = found.keep(read())?;
+    let name = config.name.clone();
+    let package = FoundPackage { root: path.to_path_buf(), config };
+    packages.entry(name.clone()).or_insert(package);
+    Some(name)
+}
+
+/// Complains of packages that are asked for and not there. The directory of a package from git is not known
+/// beforehand, so those are only counted.
+fn report_missing(requests: &[PackageRequest], known: &BTreeSet<String>, installed: usize, found: &mut Diagnostics) {
+    let mut named = 0;
+    for request in requests {
+        let name = match &request.origin {
+            PackageOrigin::Hub { package, .. } => package.rsplit('/').next().unwrap_or(package),
+            PackageOrigin::Tarball { name, .. } => name,
+            PackageOrigin::Git { .. } | PackageOrigin::Local(_) => continue,
+        };
+        if known.contains(name) {
+            named += 1;
+        } else {
+            found.push(
+                Diagnostic::error(Code::Package, format!("the package `{name}` is not installed"))
+                    .at(request.span.clone(), "asked for here")
+                    .help("run `strata deps`, or put it into dbt_packages/"),
+            );
+        }
+    }
+    let unnamed: Vec<&PackageRequest> =
+        requests.iter().filter(|request| matches!(request.origin, PackageOrigin::Git { .. })).collect();
+    if let Some(first) = unnamed.first().filter(|_| installed < named + unnamed.len()) {
+        found.push(
+            Diagnostic::error(Code::Package, "a package from git is not installed")
+                .at(first.span.clone(), "asked for here")
+                .help("run `strata deps`, or put it into dbt_packages/"),
+        );
+    }
+}
