@@ -102,10 +102,7 @@ impl Templates {
             }
             return to_json(&value).map_err(|error| located(&error, text, offset, span));
         }
-        self.environment
-            .render_str(text, &self.names)
-            .map(Json::String)
-            .map_err(|error| located(&error, text, 0, span))
+        self.environment.render_str(text, &self.names).map(Json::String).map_err(|error| located(&error, text, 0, span))
     }
 }
 
@@ -194,7 +191,9 @@ fn to_json(value: &Value) -> Result<Json, Error> {
             }
             Json::Object(map)
         }
-        ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.map(|item| to_json(&item)).collect::<Result<_, _>>()?,
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter()?.map(|item| to_json(&item)).collect::<Result<_, _>>()?
+        }
         kind => {
             let message = format!("the expression gives a {kind}, which is no plain value");
             return Err(Error::new(ErrorKind::InvalidOperation, message));

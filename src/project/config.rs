@@ -255,7 +255,8 @@ fn read_paths(reader: &mut Reader<'_>) -> BTreeMap<&'static str, Vec<String>> {
     let former = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
     let mut paths = BTreeMap::new();
     for (key, _, default) in PATHS {
-        let given = reader.texts(key).map(|given| given.iter().map(|path| path.trim_end_matches('/').to_owned()).collect());
+        let given =
+            reader.texts(key).map(|given| given.iter().map(|path| path.trim_end_matches('/').to_owned()).collect());
         let default = if default.is_empty() { vec![] } else { vec![default.to_owned()] };
         paths.insert(key, given.unwrap_or(default));
     }

@@ -98,7 +98,8 @@ pub fn read_package(
     config: &ProjectConfig,
     skipped: &[PathBuf],
 ) -> Result<Vec<PackageFile>, Diagnostics> {
-    let ignore = std::fs::read_to_string(root.join(".dbtignore")).map(|text| IgnoreList::new(&text)).unwrap_or_default();
+    let ignore =
+        std::fs::read_to_string(root.join(".dbtignore")).map(|text| IgnoreList::new(&text)).unwrap_or_default();
     let mut candidates: BTreeMap<(FileKind, String), Candidate> = BTreeMap::new();
     let mut found = Diagnostics::new();
     for (directory, role) in config.directories() {
@@ -177,7 +178,8 @@ fn walk(
         .into_iter()
         .filter_entry(|entry| !skipped.iter().any(|path| path == entry.path()));
     for entry in entries {
-        let entry = entry.map_err(|error| Diagnostic::error(Code::Io, format!("cannot read `{directory}`: {error}")))?;
+        let entry =
+            entry.map_err(|error| Diagnostic::error(Code::Io, format!("cannot read `{directory}`: {error}")))?;
         if !entry.file_type().is_file() {
             continue;
         }

@@ -15,10 +15,8 @@ pub fn matches(pattern: &str, text: &str) -> bool {
                 continue;
             }
             Some('?') => Some(at + 1),
-            Some('[') => set(&pattern, at, text[here]).map_or_else(
-                || (text[here] == '[').then_some(at + 1),
-                |(matched, next)| matched.then_some(next),
-            ),
+            Some('[') => set(&pattern, at, text[here])
+                .map_or_else(|| (text[here] == '[').then_some(at + 1), |(matched, next)| matched.then_some(next)),
             Some(letter) => (*letter == text[here]).then_some(at + 1),
             None => None,
         };

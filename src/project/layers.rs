@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_layer_reads_itself_and_the_one_below() {
-        let (layers, found) = layers("layers: {raw: , staging: {schema: stage}, marts: {prefix: [dim_], folder: a/marts/}}");
+        let (layers, found) =
+            layers("layers: {raw: , staging: {schema: stage}, marts: {prefix: [dim_], folder: a/marts/}}");
         assert_eq!(found, 0);
         let [raw, staging, marts] = layers.as_slice() else { panic!("three layers") };
         assert!(staging.may_read(raw) && marts.may_read(staging) && !marts.may_read(raw) && !raw.may_read(staging));

@@ -213,8 +213,16 @@ pub fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Diagnostics)
     warnings.extend(found);
     warnings.into_result(()).map(|((), warnings)| {
         let environment = Arc::clone(environment);
-        let project =
-            Project { root: root.to_path_buf(), target, packages, variables, environment, target_path, requests, selectors };
+        let project = Project {
+            root: root.to_path_buf(),
+            target,
+            packages,
+            variables,
+            environment,
+            target_path,
+            requests,
+            selectors,
+        };
         (project, warnings)
     })
 }
@@ -250,11 +258,7 @@ fn profile_name(tree: &Yaml, options: &LoadOptions, templates: &Templates) -> Re
 }
 
 /// What `var()` finds in a package: later entries of `configs` win, `--vars` wins over all.
-fn visible_variables(
-    configs: &[&ProjectConfig],
-    package: &str,
-    given: &Map<String, Json>,
-) -> Map<String, Json> {
+fn visible_variables(configs: &[&ProjectConfig], package: &str, given: &Map<String, Json>) -> Map<String, Json> {
     let mut visible = Map::new();
     for config in configs {
         visible.extend(config.variables.clone());

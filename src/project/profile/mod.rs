@@ -96,21 +96,15 @@ pub struct Wanted<'a> {
 
 /// Finds the profile and reads the target. The first `profiles.yml` counts: the directory given (as a flag or in
 /// `DBT_PROFILES_DIR`) and no other; else the project's own directory, then `~/.dbt`.
-pub fn load(
-    wanted: Wanted<'_>,
-    environment: &Environment,
-    templates: &Templates,
-) -> Result<(Target, Diagnostics)> {
+pub fn load(wanted: Wanted<'_>, environment: &Environment, templates: &Templates) -> Result<(Target, Diagnostics)> {
     let path = find_file(wanted, environment)?;
     let file = read_text(&path, &path)?;
     let (tree, warnings) = yaml::parse(&file)?;
     let entries = tree.as_mapping().map(|entries| entries.keys().map(String::as_str)).into_iter().flatten();
     let Some(profile) = tree.entry(wanted.profile).filter(|_| wanted.profile != "config") else {
         let known: Vec<&str> = entries.filter(|name| *name != "config").collect();
-        let found = Diagnostic::error(
-            Code::Profile,
-            format!("there is no profile `{}` in {}", wanted.profile, path.display()),
-        );
+        let found =
+            Diagnostic::error(Code::Profile, format!("there is no profile `{}` in {}", wanted.profile, path.display()));
         return Err(with_choice(found, "profiles", wanted.profile, &known).into());
     };
     let found = Found::new(warnings);
@@ -128,10 +122,10 @@ pub fn load(
         (None, None) => "default".to_owned(),
     };
     let Some(output) = outputs.entry(&name) else {
-        let known: Vec<&str> =
-            outputs.as_mapping().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let found = Diagnostic::error(Code::Profile, format!("the profile `{}` has no target `{name}`", wanted.profile))
-            .at(profile.key.clone(), "this profile");
+        let known: Vec<&str> = outputs.as_mapping().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let found =
+            Diagnostic::error(Code::Profile, format!("the profile `{}` has no target `{name}`", wanted.profile))
+                .at(profile.key.clone(), "this profile");
         return Err(with_choice(found, "targets", &name, &known).into());
     };
     let rendered = render(&output.value, templates)?;
@@ -144,7 +138,8 @@ pub fn load(
 }
 
 fn find_file(wanted: Wanted<'_>, environment: &Environment) -> std::result::Result<PathBuf, Diagnostic> {
-    let given = wanted.profiles_dir.map(Path::to_path_buf).or_else(|| environment.get("DBT_PROFILES_DIR").map(PathBuf::from));
+    let given =
+        wanted.profiles_dir.map(Path::to_path_buf).or_else(|| environment.get("DBT_PROFILES_DIR").map(PathBuf::from));
     let places = match given {
         Some(given) => vec![given],
         None => std::iter::once(wanted.root.to_path_buf())

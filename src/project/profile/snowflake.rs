@@ -96,13 +96,8 @@ impl SnowflakeSettings {
     }
 
     pub(super) fn secrets(&self) -> Vec<&Secret> {
-        let all = [
-            &self.password,
-            &self.private_key,
-            &self.private_key_passphrase,
-            &self.token,
-            &self.oauth_client_secret,
-        ];
+        let all =
+            [&self.password, &self.private_key, &self.private_key_passphrase, &self.token, &self.oauth_client_secret];
         all.into_iter().flatten().collect()
     }
 }

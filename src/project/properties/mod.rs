@@ -150,8 +150,7 @@ pub fn read(
         path: path.to_owned(),
         ..Properties::default()
     };
-    let sections =
-        [Section::Models, Section::Seeds, Section::Snapshots, Section::Analyses, Section::DataTests];
+    let sections = [Section::Models, Section::Seeds, Section::Snapshots, Section::Analyses, Section::DataTests];
     for section in sections {
         let written = tree.get(section.key()).and_then(Yaml::as_sequence).unwrap_or(&[]);
         for (entry, written) in reader.sequence(section.key()).iter().zip(written) {

@@ -192,9 +192,7 @@ impl Yaml {
             Json::Array(items) => YamlValue::Sequence(items.iter().map(|item| Self::from_json(item, span)).collect()),
             Json::Object(map) => YamlValue::Mapping(
                 map.iter()
-                    .map(|(key, value)| {
-                        (key.clone(), Entry { key: span.clone(), value: Self::from_json(value, span) })
-                    })
+                    .map(|(key, value)| (key.clone(), Entry { key: span.clone(), value: Self::from_json(value, span) }))
                     .collect(),
             ),
         };

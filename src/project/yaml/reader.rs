@@ -169,9 +169,8 @@ impl<'a> Reader<'a> {
     /// Warns of each key that nobody asked for.
     pub fn finish(self) {
         for (key, entry) in self.rest() {
-            let mut found =
-                Diagnostic::warning(Code::UnknownKey, format!("a {} has no key `{key}`", self.what))
-                    .at(entry.key.clone(), "this has no effect");
+            let mut found = Diagnostic::warning(Code::UnknownKey, format!("a {} has no key `{key}`", self.what))
+                .at(entry.key.clone(), "this has no effect");
             if let Some(name) = nearest(key, self.asked.iter().copied()) {
                 found = found.help(format!("did you mean `{name}`?"));
             }
@@ -182,8 +181,11 @@ impl<'a> Reader<'a> {
     /// Adds that a value is of the wrong kind.
     fn wrong<T>(&self, key: &str, value: &Yaml, wanted: &str) -> Option<T> {
         self.report(
-            Diagnostic::error(Code::YamlValue, format!("`{key}` of the {} must be {wanted}, not {}", self.what, value.kind()))
-                .at(value.span.clone(), format!("expected {wanted}")),
+            Diagnostic::error(
+                Code::YamlValue,
+                format!("`{key}` of the {} must be {wanted}, not {}", self.what, value.kind()),
+            )
+            .at(value.span.clone(), format!("expected {wanted}")),
         );
         None
     }

@@ -26,7 +26,8 @@ pub fn resolve(text: &str) -> YamlValue {
 fn integer(text: &str) -> Option<i64> {
     let (negative, digits) = sign(text);
     let plain: String = digits.chars().filter(|digit| *digit != '_').collect();
-    let radix = |digits: &str, radix| i64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['+', '-']));
+    let radix =
+        |digits: &str, radix| i64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['+', '-']));
     let value = if let Some(binary) = plain.strip_prefix("0b") {
         radix(binary, 2)
     } else if let Some(hexadecimal) = plain.strip_prefix("0x") {
