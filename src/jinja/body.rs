@@ -262,13 +262,20 @@ pub(super) fn with_call_block<T>(
 
 fn compile_call_block<'s>(unit: &Arc<Unit>, text: &'s str, block: &CallBlock) -> Result<Code<'s>, minijinja::Error> {
     let tree = parse_unit(text)?;
-    let mut found = None;
-    patch::each_declaration(std::slice::from_ref(&tree), &mut |declared, _| {
-        if declared.span().start_offset == block.offset && found.is_none() {
-            found = Some(compile_declaration(unit, text, declared));
-        }
-    });
-    found.ok_or_else(|| super::value::invalid("a call block was not found in its own text"))
+    let declared = find_declaration(std::slice::from_ref(&tree), block.offset);
+    let declared = declared.ok_or_else(|| super::value::invalid("a call block was not found in its own text"))?;
+    Ok(compile_declaration(unit, text, declared))
+}
+
+/// The declaration that starts at an offset: in these statements or in what they declare.
+fn find_declaration<'t, 's>(statements: &'t [ast::Stmt<'s>], offset: u32) -> Option<&'t ast::Macro<'s>> {
+    let mut all = vec![];
+    patch::each_declaration(statements, &mut |declared, _| all.push(declared));
+    let found = all.iter().find(|declared| declared.span().start_offset == offset);
+    match found {
+        Some(declared) => Some(declared),
+        None => all.into_iter().find_map(|declared| find_declaration(&declared.body, offset)),
+    }
 }
 
 /// How a template is compiled.

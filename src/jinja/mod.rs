@@ -11,6 +11,7 @@
 
 mod body;
 mod calls;
+pub mod context;
 mod definition;
 mod engine;
 mod environment;

@@ -478,7 +478,8 @@ pub fn repr(value: &Value) -> String {
         }
         _ => match value.as_object() {
             Some(object) if object.downcast_ref::<View>().is_some() => value.to_string(),
-            Some(object) if object.repr() == ObjectRepr::Plain => format!("{object:?}"),
+            // Nothing to list: only the object knows what it is (a relation acts as a mapping, but cannot be listed).
+            Some(object) if object.repr() == ObjectRepr::Plain || object.try_iter().is_none() => format!("{object:?}"),
             _ => format!("{value:?}"),
         },
     }

@@ -1,0 +1,93 @@
+//! Values between the warehouse and templates: cells and relations.
+
+use super::relation::RelationObject;
+use super::warehouse::Warehouse;
+use crate::adapter::{Cell, Relation};
+use crate::jinja::value::{float, none};
+use minijinja::value::{DynObject, Object, ObjectRepr, Value};
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+/// A cell as Python would have it: `None`, numbers, texts, dates.
+pub fn cell_value(cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => none(),
+        Cell::Boolean(value) => Value::from(*value),
+        Cell::Integer(number) => match i64::try_from(*number) {
+            Ok(number) => Value::from(number),
+            Err(_) => Value::from(*number),
+        },
+        Cell::Decimal(text) => decimal_value(text),
+        Cell::Float(number) => Value::from(*number),
+        Cell::Text(text) => Value::from(text.as_str()),
+        Cell::Date(_) | Cell::Timestamp(_) | Cell::TimestampTz(_) | Cell::Time(_) => Value::from(cell.to_string()),
+        Cell::Binary(bytes) => Value::from(python_bytes(bytes)),
+    }
+}
+
+/// A relation for templates.
+pub fn relation_value(warehouse: Warehouse, relation: &Relation) -> Value {
+    RelationObject::new(warehouse, relation).into_value()
+}
+
+/// The relation that a value is, if it is one.
+pub fn relation_from_value(value: &Value) -> Option<Relation> {
+    RelationObject::from_value(value).map(|relation| relation.relation())
+}
+
+/// A decimal as a number where a number can hold it, so that templates can compare and add; else as a value
+/// that at least keeps every digit when it is written.
+fn decimal_value(text: &str) -> Value {
+    if let Ok(number) = text.parse::<i64>() {
+        return Value::from(number);
+    }
+    let shortest = text.trim_end_matches('0');
+    match text.parse::<f64>() {
+        Ok(number) if float(number).trim_end_matches('0') == shortest => Value::from(number),
+        _ => Value::from_object(Decimal(text.to_owned())),
+    }
+}
+
+/// A decimal with more digits than a binary number holds.
+struct Decimal(String);
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Decimal('{}')", self.0)
+    }
+}
+
+impl Object for Decimal {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+        let other = other.downcast_ref::<Self>()?;
+        Some(number(&self.0).total_cmp(&number(&other.0)).then_with(|| self.0.cmp(&other.0)))
+    }
+}
+
+/// Bytes as Python prints them, which is how dbt shows them in a table of texts.
+fn python_bytes(bytes: &[u8]) -> String {
+    let mut text = String::from("b'");
+    for byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b'\'' => text.push_str("\\'"),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            0x20..0x7f => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    text.push('\'');
+    text
+}

@@ -1,0 +1,291 @@
+//! Nodes as templates see them: the dicts `model` and `graph`, made only when a template looks at them.
+
+use super::config::complete_config;
+use crate::jinja::from_json;
+use crate::jinja::value::Dict;
+use crate::manifest::{Column, ConfigMap, Manifest, Node, Source, SourceFreshness};
+use crate::name::{ResourceType, UniqueId};
+use indexmap::IndexMap;
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
+use minijinja::{Error, State};
+use serde_json::{Map, Value as Json, json};
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// Where a node's data stands while it is rendered.
+#[derive(Debug, Clone)]
+pub enum NodeHandle {
+    /// On its own: the node is still being parsed.
+    Single(Arc<Node>),
+    /// In the finished manifest.
+    Manifest(Arc<Manifest>, UniqueId),
+}
+
+impl NodeHandle {
+    /// The node; none if the manifest has no such node.
+    pub fn node(&self) -> Option<&Node> {
+        match self {
+            Self::Single(node) => Some(node),
+            Self::Manifest(manifest, id) => manifest.nodes.get(id),
+        }
+    }
+}
+
+/// A dict that is filled when it is first looked at. From then on it is a dict as any other: it can be changed.
+pub(super) struct LazyDict {
+    make: Box<dyn Fn() -> Map<String, Json> + Send + Sync>,
+    made: OnceLock<Option<Arc<Dict>>>,
+}
+
+impl LazyDict {
+    pub(super) fn value(make: impl Fn() -> Map<String, Json> + Send + Sync + 'static) -> Value {
+        Value::from_object(Self { make: Box::new(make), made: OnceLock::new() })
+    }
+
+    fn dict(&self) -> Option<&Arc<Dict>> {
+        self.made.get_or_init(|| from_json(&Json::Object((self.make)())).downcast_object::<Dict>()).as_ref()
+    }
+}
+
+impl fmt::Debug for LazyDict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.dict().map_or(Ok(()), |dict| write!(formatter, "{dict:?}"))
+    }
+}
+
+impl Object for LazyDict {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.dict()?.get(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.dict().map_or(Enumerator::Empty, Object::enumerate)
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        self.dict()?.enumerator_len()
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self:?}")
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        let (own, other) = (self.dict()?, other.downcast_ref::<Self>()?.dict()?);
+        Some(Value::from_dyn_object(Arc::clone(own)).cmp(&Value::from_dyn_object(Arc::clone(other))))
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State, method: &str, values: &[Value]) -> Result<Value, Error> {
+        match self.dict() {
+            Some(dict) => dict.call_method(state, method, values),
+            None => Err(Error::from(minijinja::ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+/// The dict `model`: the node as dbt's manifest shows it, absent values left out, with its compiled SQL once
+/// that is known.
+pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Value {
+    LazyDict::value(move || {
+        let Some(node) = handle.node() else { return Map::new() };
+        let mut json = node_json(node);
+        if let Some(compiled) = &compiled {
+            json.insert("compiled".into(), Json::Bool(true));
+            json.insert("compiled_code".into(), Json::String(compiled.to_string()));
+            json.insert("compiled_sql".into(), Json::String(compiled.to_string()));
+            json.insert("extra_ctes_injected".into(), Json::Bool(true));
+            json.insert("extra_ctes".into(), json!([]));
+        }
+        json.retain(|_, value| !value.is_null());
+        json
+    })
+}
+
+/// The dict `graph`: every enabled node and source as dbt's manifest shows it. Make it once for a manifest
+/// and hand it to every render; what no template looks at costs nothing.
+pub fn graph_value(manifest: &Arc<Manifest>) -> Value {
+    let nodes = Arc::clone(manifest);
+    let sources = Arc::clone(manifest);
+    Value::from_object(Graph {
+        nodes: OnceLock::new(),
+        sources: OnceLock::new(),
+        make_nodes: Box::new(move || {
+            members(nodes.nodes.keys(), |id| {
+                let (manifest, id) = (Arc::clone(&nodes), id.clone());
+                LazyDict::value(move || manifest.nodes.get(&id).map(node_json).unwrap_or_default())
+            })
+        }),
+        make_sources: Box::new(move || {
+            members(sources.sources.keys(), |id| {
+                let (manifest, id) = (Arc::clone(&sources), id.clone());
+                LazyDict::value(move || manifest.sources.get(&id).map(source_json).unwrap_or_default())
+            })
+        }),
+    })
+}
+
+fn members<'a>(ids: impl Iterator<Item = &'a UniqueId>, make: impl Fn(&UniqueId) -> Value) -> Value {
+    crate::jinja::value::dict(ids.map(|id| (Value::from(id.as_str()), make(id))))
+}
+
+type MakeMembers = Box<dyn Fn() -> Value + Send + Sync>;
+
+struct Graph {
+    nodes: OnceLock<Value>,
+    sources: OnceLock<Value>,
+    make_nodes: MakeMembers,
+    make_sources: MakeMembers,
+}
+
+/// The parts of dbt's graph. Those that strata does not read are empty.
+const GRAPH_PARTS: &[&str] = &[
+    "exposures",
+    "functions",
+    "groups",
+    "metrics",
+    "nodes",
+    "sources",
+    "semantic_models",
+    "saved_queries",
+    "unit_tests",
+];
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<graph>")
+    }
+}
+
+impl Object for Graph {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "nodes" => Some(self.nodes.get_or_init(|| (self.make_nodes)()).clone()),
+            "sources" => Some(self.sources.get_or_init(|| (self.make_sources)()).clone()),
+            key if GRAPH_PARTS.contains(&key) => Some(crate::jinja::value::dict::<Value>([])),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(GRAPH_PARTS)
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State, method: &str, values: &[Value]) -> Result<Value, Error> {
+        let parts = GRAPH_PARTS.iter().map(|part| {
+            let key = Value::from(*part);
+            let value = self.get_value(&key).unwrap_or_default();
+            (key, value)
+        });
+        crate::jinja::value::dict(parts).call_method(state, method, values)
+    }
+}
+
+/// A node as dbt's manifest shows it, absent values as null. Values that strata does not keep (times, checksums of
+/// contracts) are left out.
+pub fn node_json(node: &Node) -> Map<String, Json> {
+    let config = complete_config(node.resource_type, node.config.values());
+    let pick = |key: &str| config.get(key).cloned().unwrap_or(Json::Null);
+    let mut json = object(json!({
+        "database": node.database, "schema": node.schema, "name": node.name,
+        "resource_type": node.resource_type.as_str(), "package_name": node.package_name,
+        "path": node.path, "original_file_path": node.original_file_path,
+        "unique_id": node.unique_id.as_str(), "fqn": node.fqn, "alias": node.alias,
+        "checksum": {"name": "sha256", "checksum": node.checksum},
+        "tags": pick("tags"), "description": node.description, "columns": columns_json(&node.columns),
+        "meta": pick("meta"), "group": pick("group"), "docs": pick("docs"),
+        "patch_path": node.patch_path, "build_path": null, "unrendered_config": node.unrendered_config,
+        "relation_name": node.relation_name.as_ref().map(ToString::to_string),
+        "raw_code": &*node.raw_code, "doc_blocks": [], "language": "sql",
+        "refs": node.refs.iter().map(|call| {
+            json!({"name": call.name, "package": call.package, "version": call.version})
+        }).collect::<Vec<_>>(),
+        "sources": node.sources.iter().map(|call| json!([call.source_name, call.table_name])).collect::<Vec<_>>(),
+        "metrics": [], "functions": [],
+        "depends_on": {"macros": ids(&node.depends_on.macros), "nodes": ids(&node.depends_on.nodes)},
+        "contract": pick("contract"), "access": pick("access"), "constraints": pick("constraints"),
+        "defer_relation": null, "version": pick("version"), "latest_version": pick("latest_version"),
+    }));
+    if json["constraints"].is_null() {
+        json.insert("constraints".into(), json!([]));
+    }
+    if let Some(test) = &node.test {
+        json.insert("column_name".into(), json!(test.column_name));
+        json.insert("attached_node".into(), json!(test.attached_node.as_ref().map(UniqueId::as_str)));
+        let metadata = json!({"name": test.name, "kwargs": test.kwargs, "namespace": test.namespace});
+        json.insert("test_metadata".into(), metadata);
+    }
+    if let Some(index) = node.hook_index {
+        json.insert("index".into(), json!(index));
+    }
+    if node.resource_type == ResourceType::Seed {
+        json.insert("root_path".into(), Json::Null);
+    }
+    json.insert("config".into(), Json::Object(config));
+    json
+}
+
+/// A source as dbt's manifest shows it, absent values as null.
+pub fn source_json(source: &Source) -> Map<String, Json> {
+    let config = complete_config(ResourceType::Source, source.config.values());
+    let name = &source.relation_name;
+    let freshness = source.freshness.as_ref().map(freshness_json);
+    object(json!({
+        "database": name.database, "schema": name.schema, "name": source.name, "resource_type": "source",
+        "package_name": source.package_name, "path": source.original_file_path,
+        "original_file_path": source.original_file_path, "unique_id": source.unique_id.as_str(),
+        "fqn": source.fqn, "source_name": source.source_name, "source_description": source.source_description,
+        "loader": source.loader, "identifier": source.identifier,
+        "quoting": {
+            "database": name.quoting.database, "schema": name.quoting.schema, "identifier": name.quoting.identifier,
+            "column": null,
+        },
+        "loaded_at_field": source.loaded_at_field, "loaded_at_query": null, "freshness": freshness,
+        "external": null, "description": source.description, "columns": columns_json(&source.columns),
+        "meta": config.get("meta"), "source_meta": {}, "tags": config.get("tags"),
+        "patch_path": null, "unrendered_config": {}, "relation_name": name.to_string(), "doc_blocks": [],
+        "config": config,
+    }))
+}
+
+fn object(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn ids(ids: &[UniqueId]) -> Vec<&str> {
+    ids.iter().map(UniqueId::as_str).collect()
+}
+
+fn freshness_json(freshness: &SourceFreshness) -> Json {
+    let limit = |limit: &Option<(u64, String)>| {
+        let (count, period) = limit.as_ref().map(|(count, period)| (*count, period.as_str())).unzip();
+        json!({"count": count, "period": period})
+    };
+    json!({
+        "warn_after": limit(&freshness.warn_after),
+        "error_after": limit(&freshness.error_after),
+        "filter": freshness.filter,
+    })
+}
+
+fn columns_json(columns: &IndexMap<String, Column>) -> Json {
+    let column = |column: &Column| {
+        json!({
+            "name": column.name, "description": column.description, "meta": column.meta,
+            "data_type": column.data_type, "constraints": [], "quote": column.quote,
+            "config": {"meta": column.meta, "tags": column.tags}, "tags": column.tags, "doc_blocks": [],
+        })
+    };
+    Json::Object(columns.iter().map(|(key, value)| (key.clone(), column(value))).collect::<ConfigMap>())
+}
