@@ -35,6 +35,7 @@ pub use engine::{Engine, RenderMap, Rendered, Template};
 pub use error::{diagnostic_error, host_error};
 pub use json::{from_json, json_text, to_json};
 pub use native::{Arguments, native};
+pub use minijinja::value::Value;
 pub use registry::{PackageKind, Registry, RegistryBuilder, definition_of};
 pub use runtime::{RenderContext, current};
 pub use scan::BlockKind;

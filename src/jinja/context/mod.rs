@@ -18,6 +18,7 @@ mod results;
 mod set;
 mod table;
 mod templates;
+mod test_arguments;
 #[cfg(test)]
 mod tests;
 mod warehouse;
@@ -29,6 +30,7 @@ pub use node::{NodeHandle, graph_value, node_json, source_json};
 pub use relation::RelationObject;
 pub use results::main_result;
 pub use table::TableObject;
+pub use test_arguments::{TEST_ARGUMENTS, test_arguments};
 pub use warehouse::Warehouse;
 
 use super::host::HostError;
