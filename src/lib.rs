@@ -16,3 +16,4 @@ pub mod jinja;
 pub mod plan;
 pub mod run;
 pub mod artifact;
+pub mod report;

@@ -117,13 +117,6 @@ pub enum Event {
         /// Pages or files so far.
         pages: u64,
     },
-    /// A node's materialization (or test) gave the SQL that does its work, for `target/run`.
-    NodeWritten {
-        /// The node.
-        unique_id: UniqueId,
-        /// The SQL.
-        sql: String,
-    },
     /// A node ended.
     NodeFinished {
         /// How.

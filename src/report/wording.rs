@@ -1,0 +1,180 @@
+//! The words in which reporters speak of nodes.
+
+use crate::manifest::{Manifest, Materialized, Node};
+use crate::name::ResourceType;
+use crate::run::event::{NodeResult, Status};
+use std::time::Duration;
+
+/// How a node's end is told.
+pub(super) struct Ending {
+    /// `OK`, `PASS`, `FAIL`, …: what the eye looks for.
+    pub(super) word: &'static str,
+    /// `created table model dev.orders`, `unique_orders_id`.
+    pub(super) subject: String,
+    /// `3 rows in 0.19s`.
+    pub(super) detail: String,
+}
+
+impl Ending {
+    pub(super) fn of(node: Option<&Node>, label: &str, result: &NodeResult) -> Self {
+        let subject = match (action(node, result.status), node) {
+            (_, Some(node)) if node.resource_type == ResourceType::Test => node.name.clone(),
+            (Some(action), _) => format!("{action} {label}"),
+            (None, _) => label.to_owned(),
+        };
+        Self { word: word(result.status), subject, detail: detail(result) }
+    }
+}
+
+/// The word for a status, as in dbt's lines.
+pub(super) fn word(status: Status) -> &'static str {
+    match status {
+        Status::Success => "OK",
+        Status::Pass => "PASS",
+        Status::Warn => "WARN",
+        Status::Fail => "FAIL",
+        Status::Error => "ERROR",
+        Status::Skipped => "SKIP",
+        Status::NoOp => "NO-OP",
+    }
+}
+
+/// What was done to a node, or was being done when it failed.
+fn action(node: Option<&Node>, status: Status) -> Option<&'static str> {
+    let (done, doing) = match node {
+        Some(node) => match node.resource_type {
+            ResourceType::Seed => ("loaded", "loading"),
+            ResourceType::Snapshot => ("snapshotted", "snapshotting"),
+            ResourceType::Model if node.config.materialized() == Materialized::Extract => ("extracted", "extracting"),
+            ResourceType::Model => ("created", "creating"),
+            _ => return None,
+        },
+        None => return None,
+    };
+    match status {
+        Status::Success => Some(done),
+        Status::Error => Some(doing),
+        _ => None,
+    }
+}
+
+fn detail(result: &NodeResult) -> String {
+    let time = seconds(result.timing.end.saturating_sub(result.timing.compile_start));
+    match (result.status, result.failures, result.response.rows_affected) {
+        (Status::Skipped | Status::NoOp, _, _) => String::new(),
+        (Status::Warn | Status::Fail, Some(failures), _) => format!("{} in {time}", counted(failures, "result")),
+        (Status::Success, _, Some(rows)) => format!("{} in {time}", counted(rows, "row")),
+        _ => format!("in {time}"),
+    }
+}
+
+/// `1 row`, `3 rows`, `12,345 rows`.
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number with a comma between thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A duration for people: `0.19s`, `1m 01s`, `2h 05m`.
+pub(super) fn seconds(duration: Duration) -> String {
+    let whole = duration.as_secs();
+    match whole {
+        0..60 => format!("{:.2}s", duration.as_secs_f64()),
+        60..3600 => format!("{}m {:02}s", whole / 60, whole % 60),
+        _ => format!("{}h {:02}m", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// Counts of endings, as in the last line of a run.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Statistics {
+    pub(super) pass: usize,
+    pub(super) warn: usize,
+    pub(super) error: usize,
+    pub(super) skip: usize,
+    pub(super) no_op: usize,
+}
+
+impl Statistics {
+    pub(super) fn of(results: &[NodeResult]) -> Self {
+        let mut counts = Self::default();
+        for result in results {
+            let count = match result.status {
+                Status::Success | Status::Pass => &mut counts.pass,
+                Status::Warn => &mut counts.warn,
+                Status::Fail | Status::Error => &mut counts.error,
+                Status::Skipped => &mut counts.skip,
+                Status::NoOp => &mut counts.no_op,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    pub(super) fn total(self) -> usize {
+        self.pass + self.warn + self.error + self.skip + self.no_op
+    }
+
+    /// dbt's last line.
+    pub(super) fn line(self) -> String {
+        format!(
+            "Done. PASS={} WARN={} ERROR={} SKIP={} NO-OP={} TOTAL={}",
+            self.pass,
+            self.warn,
+            self.error,
+            self.skip,
+            self.no_op,
+            self.total()
+        )
+    }
+}
+
+/// A line of progress, dotted to `width` before its bracket, as dbt writes them.
+pub(super) fn dotted(index: usize, total: usize, text: &str, bracket: &str, width: usize) -> String {
+    let places = total.to_string().len();
+    let mut line = format!("{index:>places$} of {total} {text} ");
+    let length = line.chars().count();
+    if !bracket.is_empty() {
+        line.extend(std::iter::repeat_n('.', width.saturating_sub(length).max(3)));
+        line.push_str(" [");
+        line.push_str(bracket);
+        line.push(']');
+    }
+    line.trim_end().to_owned()
+}
+
+/// The node of a result, and what stands for its name where there is none.
+pub(super) fn node_of<'m>(manifest: Option<&'m Manifest>, result: &NodeResult) -> Option<&'m Node> {
+    manifest?.nodes.get(&result.unique_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_are_for_people() {
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(1_234_567, "row"), "1,234,567 rows");
+        assert_eq!(seconds(Duration::from_millis(190)), "0.19s");
+        assert_eq!(seconds(Duration::from_secs(61)), "1m 01s");
+        assert_eq!(seconds(Duration::from_secs(7500)), "2h 05m");
+    }
+
+    #[test]
+    fn lines_are_dotted_to_one_width() {
+        assert_eq!(dotted(4, 13, "OK a", "0.1s", 20), " 4 of 13 OK a ...... [0.1s]");
+        assert_eq!(dotted(4, 13, "SKIP a rather long name", "", 20), " 4 of 13 SKIP a rather long name");
+    }
+}
