@@ -85,7 +85,7 @@ fn python_bytes(bytes: &[u8]) -> String {
             b'\r' => text.push_str("\\r"),
             b'\t' => text.push_str("\\t"),
             0x20..0x7f => text.push(char::from(*byte)),
-            _ => text.push_str(&format!("\\x{byte:02x}")),
+            _ => text.extend(["\\x".to_owned(), format!("{byte:02x}")]),
         }
     }
     text.push('\'');

@@ -175,7 +175,11 @@ fn log(state: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> 
 fn print(state: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let message = arguments.text("msg")?;
     arguments.finish()?;
-    current(state)?.host().log(&message, true);
+    let context = current(state)?;
+    let wanted = context.find("flags").and_then(|flags| flags.get_attr("PRINT").ok());
+    if wanted != Some(Value::from(false)) {
+        context.host().log(&message, true);
+    }
     Ok(Value::from(""))
 }
 

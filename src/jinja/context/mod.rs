@@ -14,6 +14,7 @@ mod node;
 mod record;
 mod reference;
 mod relation;
+mod relation_class;
 mod results;
 mod set;
 mod table;
@@ -89,7 +90,7 @@ pub fn shared(settings: &ContextSettings) -> Vec<(&'static str, Value)> {
     let warehouse = settings.warehouse;
     let empty = settings.flag("EMPTY");
     let target = json_record("target", &settings.target);
-    let relation_class = Value::from_object(relation::RelationClass { warehouse, quoting: settings.quoting });
+    let relation_class = Value::from_object(relation_class::RelationClass { warehouse, quoting: settings.quoting });
     let column_class = Value::from_object(column::ColumnClass { warehouse });
     let mut values = functions::functions();
     values.extend([
@@ -275,7 +276,7 @@ fn run_end_values(end: &RunEnd) -> [(&'static str, Value); 3] {
         tuple([Value::from(database.clone()), Value::from(schema.as_str())])
     };
     [
-        ("results", list(end.results.iter().map(from_json))),
+        ("results", list(end.results.iter().map(node::LazyDict::result))),
         ("schemas", list(schemas.into_iter().map(Value::from))),
         ("database_schemas", list(end.schemas.iter().map(pair))),
     ]

@@ -33,6 +33,7 @@ impl NodeHandle {
 }
 
 /// A dict that is filled when it is first looked at. From then on it is a dict as any other: it can be changed.
+/// Where dbt has an object, templates may also call its `to_dict()`.
 pub(super) struct LazyDict {
     make: Box<dyn Fn() -> Map<String, Json> + Send + Sync>,
     made: OnceLock<Option<Arc<Dict>>>,
@@ -41,6 +42,17 @@ pub(super) struct LazyDict {
 impl LazyDict {
     pub(super) fn value(make: impl Fn() -> Map<String, Json> + Send + Sync + 'static) -> Value {
         Value::from_object(Self { make: Box::new(make), made: OnceLock::new() })
+    }
+
+    /// One result of a run: a dict, and so is its node.
+    pub(super) fn result(result: &Json) -> Value {
+        let filled = from_json(result);
+        if let (Some(dict), Some(node)) = (filled.downcast_object_ref::<Dict>(), result.get("node")) {
+            let node = node.clone();
+            dict.insert(Value::from("node"), Self::value(move || object(node.clone())));
+        }
+        let made = OnceLock::from(filled.downcast_object::<Dict>());
+        Value::from_object(Self { make: Box::new(Map::new), made })
     }
 
     fn dict(&self) -> Option<&Arc<Dict>> {
@@ -82,6 +94,7 @@ impl Object for LazyDict {
 
     fn call_method(self: &Arc<Self>, state: &mut State, method: &str, values: &[Value]) -> Result<Value, Error> {
         match self.dict() {
+            Some(dict) if method == "to_dict" => Ok(Value::from_dyn_object(Arc::clone(dict))),
             Some(dict) => dict.call_method(state, method, values),
             None => Err(Error::from(minijinja::ErrorKind::UnknownMethod)),
         }

@@ -14,12 +14,12 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The three parts of a name, in the order in which they are written.
-const PARTS: [&str; 3] = ["database", "schema", "identifier"];
+pub(super) const PARTS: [&str; 3] = ["database", "schema", "identifier"];
 
 /// A relation in a template. Its methods give changed copies; it never changes itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RelationObject {
-    warehouse: WarehouseKey,
+    warehouse: Warehouse,
     /// Database, schema, identifier.
     path: [Option<String>; 3],
     /// Which parts are written.
@@ -27,26 +27,20 @@ pub struct RelationObject {
     /// Which parts are quoted.
     quote: [bool; 3],
     relation_type: Option<&'static str>,
-    /// For the information schema: the view in it, if one is meant.
-    information_schema: Option<Option<String>>,
+    information_schema: InformationSchema,
     /// Rows to read at most: 0 under `--empty`.
     limit: Option<u64>,
 }
 
-/// [`Warehouse`] with an order, so that relations have one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct WarehouseKey(Warehouse);
-
-impl PartialOrd for WarehouseKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for WarehouseKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.as_str().cmp(other.0.as_str())
-    }
+/// Whether a relation is an information schema, and which view of it is meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum InformationSchema {
+    /// An ordinary relation.
+    No,
+    /// The schema itself.
+    Whole,
+    /// A view in it.
+    View(String),
 }
 
 impl RelationObject {
@@ -54,12 +48,12 @@ impl RelationObject {
     pub fn new(warehouse: Warehouse, relation: &Relation) -> Self {
         let name = &relation.name;
         Self {
-            warehouse: WarehouseKey(warehouse),
+            warehouse,
             path: [name.database.clone(), name.schema.clone(), name.identifier.clone()],
             include: [true; 3],
             quote: [name.quoting.database, name.quoting.schema, name.quoting.identifier],
             relation_type: relation.relation_type.map(RelationType::as_str),
-            information_schema: None,
+            information_schema: InformationSchema::No,
             limit: None,
         }
     }
@@ -134,7 +128,7 @@ impl RelationObject {
                 _ => {}
             }
         }
-        if let Some(Some(view)) = &self.information_schema {
+        if let InformationSchema::View(view) = &self.information_schema {
             push(view);
         }
         text
@@ -158,7 +152,7 @@ impl RelationObject {
             include: [self.path[0].is_some(), false, true],
             quote: [self.quote[0], self.quote[1], false],
             relation_type: Some(RelationType::View.as_str()),
-            information_schema: Some(view),
+            information_schema: view.map_or(InformationSchema::Whole, InformationSchema::View),
             limit: None,
         }
     }
@@ -176,7 +170,7 @@ impl RelationObject {
             exact &= own == *wanted;
             approximate &= own.trim_matches('"').to_lowercase() == wanted.trim_matches('"').to_lowercase();
         }
-        if approximate && !exact && !self.warehouse.0.ignores_case() {
+        if approximate && !exact && !self.warehouse.ignores_case() {
             let wanted: Vec<&str> = search.into_iter().flatten().collect();
             let message = format!(
                 "`{}` was searched for, and `{}` exists, which differs only by case or quotes",
@@ -211,7 +205,7 @@ impl RelationObject {
 
     fn attribute(&self, key: &str) -> Option<Value> {
         let part_value = |part: &Option<String>| Value::from(part.clone());
-        let warehouse = self.warehouse.0;
+        let warehouse = self.warehouse;
         Some(match key {
             "database" => part_value(&self.path[0]),
             "schema" => part_value(&self.path[1]),
@@ -222,7 +216,10 @@ impl RelationObject {
             "quote_policy" => parts_value(self.quote.map(Value::from)),
             "quote_character" => Value::from("\""),
             "limit" => Value::from(self.limit),
-            "information_schema_view" => Value::from(self.information_schema.clone().flatten()),
+            "information_schema_view" => match &self.information_schema {
+                InformationSchema::View(view) => Value::from(view.as_str()),
+                _ => none(),
+            },
             "is_table" => self.is_type(RelationType::Table),
             "is_view" => self.is_type(RelationType::View),
             "is_cte" => self.is_type(RelationType::Cte),
@@ -249,7 +246,7 @@ impl RelationObject {
     }
 
     /// `incorporate` and `replace`: the named fields laid over the relation.
-    fn with_fields(&self, arguments: &mut Arguments<'_>) -> Result<Self, Error> {
+    pub(super) fn with_fields(&self, arguments: &mut Arguments<'_>) -> Result<Self, Error> {
         let mut changed = self.clone();
         for (key, value) in arguments.keywords() {
             match key.as_str() {
@@ -278,7 +275,7 @@ impl RelationObject {
 }
 
 /// Reads a part of a name: a text or nothing. Undefined is an error, as it would silently drop a part.
-fn path_part(part: &str, value: &Value) -> Result<Option<String>, Error> {
+pub(super) fn path_part(part: &str, value: &Value) -> Result<Option<String>, Error> {
     if value.is_none() {
         return Ok(None);
     }
@@ -292,7 +289,7 @@ fn path_part(part: &str, value: &Value) -> Result<Option<String>, Error> {
 }
 
 /// Reads a relation's type: one of dbt's words, or nothing.
-fn type_word(value: &Value) -> Result<Option<&'static str>, Error> {
+pub(super) fn type_word(value: &Value) -> Result<Option<&'static str>, Error> {
     if value.is_none() || value.is_undefined() {
         return Ok(None);
     }
@@ -318,7 +315,7 @@ fn lay_over(policy: &mut [bool; 3], value: &Value) {
     }
 }
 
-fn parts_value(values: [Value; 3]) -> Value {
+pub(super) fn parts_value(values: [Value; 3]) -> Value {
     dict(PARTS.map(Value::from).into_iter().zip(values))
 }
 
@@ -327,7 +324,7 @@ fn types_value(types: &[RelationType]) -> Value {
 }
 
 /// The types that a relation and its class have as constants: `api.Relation.View`.
-fn type_constant(key: &str) -> Option<Value> {
+pub(super) fn type_constant(key: &str) -> Option<Value> {
     Some(Value::from(match key {
         "Table" => "table",
         "View" => "view",
@@ -352,8 +349,8 @@ impl fmt::Display for RelationObject {
 impl fmt::Debug for RelationObject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let class = match self.information_schema {
-            Some(_) => "InformationSchema",
-            None => self.warehouse.0.relation_class(),
+            InformationSchema::Whole | InformationSchema::View(_) => "InformationSchema",
+            InformationSchema::No => self.warehouse.relation_class(),
         };
         write!(formatter, "<{class} {}>", self.render_name())
     }
@@ -438,77 +435,6 @@ impl RelationObject {
             "add_ephemeral_prefix" => Value::from(format!("__dbt__cte__{}", arguments.text("name")?)),
             "get_relation_type" => Value::from(type_word(&arguments.required("type")?)?),
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
-        };
-        arguments.finish()?;
-        Ok(answer)
-    }
-}
-
-/// `api.Relation`: makes relations, and holds the words for their types.
-#[derive(Debug)]
-pub(super) struct RelationClass {
-    pub(super) warehouse: Warehouse,
-    /// How names are quoted where the caller says nothing.
-    pub(super) quoting: Quoting,
-}
-
-impl RelationClass {
-    fn create(&self, arguments: &mut Arguments<'_>) -> Result<RelationObject, Error> {
-        let mut path = [None, None, None];
-        for (index, part) in PARTS.into_iter().enumerate() {
-            if let Some(value) = arguments.given(part) {
-                path[index] = path_part(part, &value)?;
-            }
-        }
-        let relation_type = arguments.optional("type").map_or(Ok(None), |value| type_word(&value))?;
-        let relation = RelationObject {
-            warehouse: WarehouseKey(self.warehouse),
-            path,
-            include: [true; 3],
-            quote: [self.quoting.database, self.quoting.schema, self.quoting.identifier],
-            relation_type,
-            information_schema: None,
-            limit: None,
-        };
-        relation.with_fields(arguments)
-    }
-}
-
-impl Object for RelationClass {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        type_constant(key.as_str()?)
-    }
-
-    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "<class '{}'>", self.warehouse.relation_class())
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State, method: &str, values: &[Value]) -> Result<Value, Error> {
-        let mut arguments = Arguments::new(method, values);
-        let answer = match method {
-            "create" => self.create(&mut arguments)?.into_value(),
-            "scd_args" => {
-                let key = arguments.required("primary_key")?;
-                let mut parts = if key.as_str().is_some() { vec![key] } else { key.try_iter()?.collect() };
-                parts.push(arguments.required("updated_at")?);
-                list(parts)
-            }
-            "add_ephemeral_prefix" => Value::from(format!("__dbt__cte__{}", arguments.text("name")?)),
-            "get_relation_type" => Value::from(type_word(&arguments.required("type")?)?),
-            "get_default_quote_policy" => {
-                let quoting = self.warehouse.default_quoting();
-                parts_value([quoting.database, quoting.schema, quoting.identifier].map(Value::from))
-            }
-            "get_default_include_policy" => parts_value([true; 3].map(Value::from)),
-            _ => {
-                let known =
-                    ["create", "scd_args", "add_ephemeral_prefix", "get_relation_type", "get_default_quote_policy"];
-                return Err(super::unknown_method("api.Relation", method, &known));
-            }
         };
         arguments.finish()?;
         Ok(answer)

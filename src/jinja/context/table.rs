@@ -96,8 +96,8 @@ impl TableObject {
             Some(stop) => (bound(first), bound(stop)),
             None => (0, bound(first)),
         };
-        let step = arguments.optional("step").and_then(|step| step.as_usize()).filter(|step| *step > 0).unwrap_or(1);
-        let rows = self.0.rows.iter().take(stop).skip(start).step_by(step).cloned().collect();
+        let every = arguments.optional("step").and_then(|step| step.as_usize()).filter(|step| *step > 0).unwrap_or(1);
+        let rows = self.0.rows.iter().take(stop).skip(start).step_by(every).cloned().collect();
         Ok(self.with_rows(rows))
     }
 
@@ -140,7 +140,9 @@ impl TableObject {
             lines.push(vec!["...".to_owned(); width]);
         }
         if more_columns {
-            lines.iter_mut().for_each(|line| line.push("...".to_owned()));
+            for line in &mut lines {
+                line.push("...".to_owned());
+            }
         }
         let columns = lines.first().map_or(0, Vec::len);
         let widths: Vec<usize> =
@@ -150,10 +152,10 @@ impl TableObject {
         for (index, line) in lines.iter().enumerate() {
             let cells: Vec<String> =
                 line.iter().enumerate().map(|(at, cell)| pad(cell, widths[at], right[at])).collect();
-            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+            text.extend(["| ", &cells.join(" | "), " |\n"]);
             if index == 0 {
                 let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-                text.push_str(&format!("| {} |\n", rules.join(" | ")));
+                text.extend(["| ", &rules.join(" | "), " |\n"]);
             }
         }
         text
@@ -411,12 +413,12 @@ fn member(names: &[String], key: &Value) -> Option<usize> {
 /// The methods of agate's sequences with names.
 fn mapped_method(names: &[String], cells: &[Value], method: &str, values: &[Value]) -> Result<Value, Error> {
     let mut arguments = Arguments::new(method, values);
-    let named = || names.iter().map(|name| Value::from(name.as_str())).zip(cells.iter().cloned());
+    let pairs_of = || names.iter().map(|name| Value::from(name.as_str())).zip(cells.iter().cloned());
     let answer = match method {
         "values" => tuple(cells.iter().cloned()),
-        "keys" => tuple(named().map(|(name, _)| name)),
-        "items" => tuple(named().map(|(name, cell)| tuple([name, cell]))),
-        "dict" => dict(named()),
+        "keys" => tuple(pairs_of().map(|(name, _)| name)),
+        "items" => tuple(pairs_of().map(|(name, cell)| tuple([name, cell]))),
+        "dict" => dict(pairs_of()),
         "get" => {
             let key = arguments.required("key")?;
             let default = arguments.given("default").unwrap_or_else(none);

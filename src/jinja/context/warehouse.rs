@@ -6,9 +6,9 @@ use crate::adapter::{ColumnType, RelationType};
 use crate::name::Quoting;
 
 /// A warehouse, as far as the objects of templates differ by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warehouse {
-    /// DuckDB.
+    /// `DuckDB`.
     DuckDb,
     /// Snowflake.
     Snowflake,
@@ -99,8 +99,7 @@ impl Warehouse {
     /// How far a constraint of this type (`not_null`, `check`, …) goes; none for an unknown type.
     pub(super) fn constraint(self, constraint_type: &str) -> Option<Support> {
         let support = match (self, constraint_type) {
-            (Self::DuckDb, "check" | "not_null" | "unique" | "primary_key" | "foreign_key") => Support::Enforced,
-            (Self::Snowflake, "not_null") => Support::Enforced,
+            (Self::DuckDb, "check" | "unique" | "primary_key" | "foreign_key") | (_, "not_null") => Support::Enforced,
             (Self::Snowflake, "unique" | "primary_key" | "foreign_key") => Support::NotEnforced,
             (Self::Snowflake, "check") => Support::NotSupported,
             _ => return None,

@@ -11,7 +11,7 @@ use minijinja::value::Value;
 
 /// A constraint as declared under `constraints:`.
 struct Constraint {
-    constraint_type: String,
+    kind: String,
     name: Option<String>,
     expression: Option<String>,
     columns: Vec<String>,
@@ -28,11 +28,11 @@ impl Constraint {
             field(key).map_or(Ok(vec![]), |found| Ok(found.try_iter()?.map(|word| text(&word)).collect()))
         };
         let flag = |key: &str| value.get_attr(key).ok().filter(|f| !is_absent(f)).is_none_or(|flag| flag.is_true());
-        let Some(constraint_type) = field("type").map(|word| text(&word)) else {
+        let Some(kind) = field("type").map(|word| text(&word)) else {
             return Err(failure(Code::Config, format!("this constraint has no type: {}", repr(value))));
         };
         Ok(Self {
-            constraint_type,
+            kind,
             name: field("name").map(|name| text(&name)),
             expression: field("expression").map(|expression| text(&expression)),
             columns: words("columns")?,
@@ -43,7 +43,7 @@ impl Constraint {
         })
     }
 
-    /// The table that a foreign key points to; DuckDB knows no foreign keys between databases.
+    /// The table that a foreign key points to; `DuckDB` knows no foreign keys between databases.
     fn target(&self, warehouse: Warehouse) -> Option<String> {
         let to = self.to.as_ref().filter(|_| !self.to_columns.is_empty())?;
         let parts: Vec<&str> = to.split('.').collect();
@@ -53,7 +53,7 @@ impl Constraint {
 
     fn of_column(&self, warehouse: Warehouse) -> Option<String> {
         let expression = self.expression.clone().unwrap_or_default();
-        let written = match self.constraint_type.as_str() {
+        let written = match self.kind.as_str() {
             "check" if !expression.is_empty() => format!("check ({expression})"),
             "not_null" => format!("not null {expression}"),
             "unique" => format!("unique {expression}"),
@@ -74,7 +74,7 @@ impl Constraint {
         let columns = self.columns.join(", ");
         let expression = self.expression.as_deref();
         let spaced = expression.map(|expression| format!(" {expression}")).unwrap_or_default();
-        Some(match self.constraint_type.as_str() {
+        Some(match self.kind.as_str() {
             "check" => format!("{prefix}check ({})", expression?),
             "unique" => format!("{prefix}unique{spaced} ({columns})"),
             "primary_key" => format!("{prefix}primary key{spaced} ({columns})"),
@@ -94,7 +94,7 @@ impl Constraint {
 impl Call<'_, '_, '_, '_> {
     /// Whether the warehouse takes a constraint; says so where it takes it less seriously than declared.
     fn takes(&self, constraint: &Constraint) -> Result<bool, Error> {
-        let (word, warehouse) = (constraint.constraint_type.as_str(), self.adapter.warehouse);
+        let (word, warehouse) = (constraint.kind.as_str(), self.adapter.warehouse);
         if word == "custom" {
             return Ok(true);
         }

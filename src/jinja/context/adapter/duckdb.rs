@@ -1,4 +1,4 @@
-//! `adapter.*` that only dbt-duckdb has: external files, MotherDuck, indexes.
+//! `adapter.*` that only `dbt-duckdb` has: external files, `MotherDuck`, indexes.
 
 use super::{Call, none, run};
 use crate::diagnostic::Code;
@@ -95,12 +95,12 @@ impl Call<'_, '_, '_, '_> {
         }
         let names: Vec<String> = columns.try_iter()?.map(|name| text(&name)).collect();
         let unique = raw.get_attr("unique").is_ok_and(|unique| unique.is_true());
-        let (named, run_id) = (names.clone(), self.adapter.invocation_id.clone());
+        let (parts, run_id) = (names.clone(), self.adapter.invocation_id.clone());
         // An index keeps its name while the old table still stands beside the new one: hence a new name each run.
         let render = native("render", move |_, mut arguments: Arguments<'_>| {
             let relation = arguments.required("relation")?;
             let relation = RelationObject::from_value(&relation).map_or_else(|| text(&relation), |r| r.render_name());
-            Ok(Value::from(md5_hex(&format!("{}_{relation}_{unique}_{run_id}", named.join("_")))))
+            Ok(Value::from(md5_hex(&format!("{}_{relation}_{unique}_{run_id}", parts.join("_")))))
         });
         let columns = list(names.into_iter().map(Value::from));
         Ok(Record::value("an index", [("columns", columns), ("unique", Value::from(unique)), ("render", render)]))

@@ -8,7 +8,8 @@ mod snapshots;
 mod strategies;
 
 use super::column::ColumnClass;
-use super::relation::{RelationClass, RelationObject};
+use super::relation::RelationObject;
+use super::relation_class::RelationClass;
 use super::results::response_value;
 use super::table::TableObject;
 use super::warehouse::Warehouse;
@@ -130,8 +131,8 @@ impl Call<'_, '_, '_, '_> {
                 format!("`adapter.{}` needs the macro `{name}`, which does not exist", self.method),
             )
         })?;
-        let named: Value = Kwargs::from_iter(values.iter().cloned()).into();
-        function.call(self.state, &[named])
+        let named: Kwargs = values.iter().cloned().collect();
+        function.call(self.state, &[named.into()])
     }
 
     /// Calls a macro that gives rows.
@@ -194,16 +195,13 @@ impl Call<'_, '_, '_, '_> {
     fn dispatch(&mut self) -> Result<Value, Error> {
         let name = self.arguments.text("macro_name")?;
         let namespace = self.arguments.optional("macro_namespace");
-        let namespace = match namespace {
-            None => None,
-            Some(value) => match value.as_str() {
-                Some(namespace) => Some(namespace.to_owned()),
-                None => {
-                    let message = format!("adapter.dispatch(): macro_namespace must be a text, not {}", repr(&value));
-                    return Err(failure_with_help(Code::JinjaRender, message, "give the name of a package"));
-                }
-            },
-        };
+        let namespace = namespace.map(|value| {
+            value.as_str().map(str::to_owned).ok_or_else(|| {
+                let message = format!("adapter.dispatch(): macro_namespace must be a text, not {}", repr(&value));
+                failure_with_help(Code::JinjaRender, message, "give the name of a package")
+            })
+        });
+        let namespace = namespace.transpose()?;
         let registry = self.context.engine().registry();
         let definition = registry.dispatch(&name, namespace.as_deref(), self.context.package())?;
         Ok(registry.value(&definition))

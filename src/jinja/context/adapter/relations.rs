@@ -170,8 +170,8 @@ impl Call<'_, '_, '_, '_> {
         let information_schema = relation.information_schema(None).into_value();
         let values = [("information_schema", information_schema), ("schema", Value::from(schema))];
         let table = self.call_macro_for_rows("check_schema_exists", &values)?;
-        let count = table.scalar().map_or(0, |cell| cell.to_string().parse::<f64>().map_or(0, |count| count as i64));
-        Ok(Value::from(count > 0))
+        let count = table.scalar().and_then(|cell| cell.to_string().parse::<f64>().ok());
+        Ok(Value::from(count.is_some_and(|count| count > 0.0)))
     }
 
     fn drop_schema(&mut self) -> Result<Value, Error> {

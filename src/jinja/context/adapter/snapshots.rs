@@ -39,12 +39,12 @@ impl Call<'_, '_, '_, '_> {
         columns: &[&str],
     ) -> Result<(), Error> {
         let existing: Vec<String> = self.columns(relation)?.iter().map(|column| column.name().to_lowercase()).collect();
-        let named = |column: &&str| {
+        let wanted = |column: &&str| {
             let given = names.and_then(|names| names.get_attr(column).ok()).filter(|name| !is_absent(name));
             given.map_or_else(|| (*column).to_owned(), |name| text(&name))
         };
         let missing: Vec<String> =
-            columns.iter().map(named).filter(|name| !existing.contains(&name.to_lowercase())).collect();
+            columns.iter().map(wanted).filter(|name| !existing.contains(&name.to_lowercase())).collect();
         if missing.is_empty() {
             return Ok(());
         }

@@ -129,6 +129,21 @@ impl Stage {
         let mut manifest = Manifest { project_name: "shop".to_owned(), ..Manifest::default() };
         manifest.nodes.insert(node.unique_id.clone(), (*node).clone());
         let manifest = Arc::new(manifest);
+        let context = NodeContext {
+            node: Some(NodeHandle::Single(node)),
+            execute: self.phase == Phase::Execute,
+            compiled: Some(Arc::from("select 1")),
+            graph: Some(graph_value(&manifest)),
+            selected: Some(Arc::new(vec!["model.shop.orders".into()])),
+            thread_id: "Thread-1".to_owned(),
+            ..NodeContext::default()
+        };
+        self.context_with(engine, context)
+    }
+
+    /// A render with these values of its own.
+    pub(super) fn context_with(&self, engine: &Arc<Engine>, context: NodeContext) -> Arc<RenderContext> {
+        let node = self.node();
         let host = FakeHost {
             phase: self.phase,
             id: node.unique_id.clone(),
@@ -140,15 +155,6 @@ impl Stage {
                 asked: Arc::clone(&self.asked),
                 relations: Mutex::default(),
             }),
-        };
-        let context = NodeContext {
-            node: Some(NodeHandle::Single(node)),
-            execute: self.phase == Phase::Execute,
-            compiled: Some(Arc::from("select 1")),
-            graph: Some(graph_value(&manifest)),
-            selected: Some(Arc::new(vec!["model.shop.orders".into()])),
-            thread_id: "Thread-1".to_owned(),
-            ..NodeContext::default()
         };
         RenderContext::new(engine, "shop", node_values(self.warehouse, context), Arc::new(host))
     }
@@ -304,10 +310,13 @@ impl Host for FakeHost {
     }
 }
 
+/// Database and schema.
+type SchemaKey = (Option<String>, String);
+
 struct FakeSession {
     answers: Vec<(&'static str, Table)>,
     asked: Asked,
-    relations: Mutex<HashMap<(Option<String>, String), Vec<Relation>>>,
+    relations: Mutex<HashMap<SchemaKey, Vec<Relation>>>,
 }
 
 impl FakeSession {
