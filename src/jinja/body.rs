@@ -77,7 +77,7 @@ fn interned(text: &str) -> &'static str {
 /// The name under which the part number `index` of a frame is looked up; no identifier of a template is like it.
 /// There are as many of them as the largest macro has parameters or literals.
 pub(super) fn numbered(kind: NumberedName, index: usize) -> &'static str {
-    static NAMES: Mutex<[Vec<&'static str>; 2]> = Mutex::new([Vec::new(), Vec::new()]);
+    static NAMES: Mutex<[Vec<&'static str>; 3]> = Mutex::new([Vec::new(), Vec::new(), Vec::new()]);
     let mut guard = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let names = &mut guard[kind as usize];
     while names.len() <= index {
@@ -93,6 +93,8 @@ pub(super) enum NumberedName {
     Missing = 0,
     /// A fresh copy of the literal of that number.
     Literal = 1,
+    /// The function that is called at the call site of that number.
+    Site = 2,
 }
 
 impl NumberedName {
@@ -100,6 +102,7 @@ impl NumberedName {
         match self {
             Self::Missing => "\u{1}missing",
             Self::Literal => "\u{1}literal",
+            Self::Site => "\u{1}site",
         }
     }
 }
@@ -117,8 +120,18 @@ pub(super) struct Body {
     pub uses_caller: bool,
     pub uses_varargs: bool,
     pub uses_kwargs: bool,
+    /// For templates: the calls whose place is noted.
+    pub sites: Vec<CallSite>,
     /// For rendered templates: what each marker in the output stands for.
     pub marks: Vec<Mark>,
+}
+
+/// A call in a node's own text of a function that wants to know where it was called: `ref`, `source`, `config`.
+#[derive(Debug)]
+pub(super) struct CallSite {
+    pub name: &'static str,
+    /// From the start of the unit's text.
+    pub place: Range<usize>,
 }
 
 /// A body with its instructions.
@@ -195,7 +208,7 @@ fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macr
     for statement in &declared.body {
         generator.compile_stmt(statement);
     }
-    finish(generator, unit, parameter_names(declared), &declared.body, vec![])
+    finish(generator, unit, parameter_names(declared), &declared.body, None)
 }
 
 pub(super) fn parameter_names(declared: &ast::Macro<'_>) -> Vec<String> {
@@ -220,26 +233,29 @@ fn default_values<'s>(generator: &mut CodeGenerator<'s>, declared: &ast::Macro<'
     }
 }
 
+/// Patches what was compiled. `template` has the marks of a template; none for macros and call blocks.
 fn finish<'s>(
     mut generator: CodeGenerator<'s>,
     unit: &Arc<Unit>,
     parameters: Vec<String>,
     statements: &[ast::Stmt<'s>],
-    marks: Vec<Mark>,
+    template: Option<Vec<Mark>>,
 ) -> Code<'s> {
     // What lies on the stack at the end tells whether the body ran through or returned a value.
     generator.add(Instruction::LoadConst(super::runtime::fell_through()));
     let (mut instructions, _) = generator.finish();
-    let found = patch::patch(&mut instructions, statements, &unit.discards);
+    let found = patch::patch(&mut instructions, statements, &unit.discards, template.is_some());
     let body = Body {
         unit: Arc::clone(unit),
         parameters,
         literals: found.literals,
         calls: found.calls,
-        uses_caller: found.uses_caller,
-        uses_varargs: found.uses_varargs,
-        uses_kwargs: found.uses_kwargs,
-        marks,
+        // Only what is called has these names.
+        uses_caller: found.uses_caller && template.is_none(),
+        uses_varargs: found.uses_varargs && template.is_none(),
+        uses_kwargs: found.uses_kwargs && template.is_none(),
+        sites: found.sites,
+        marks: template.unwrap_or_default(),
     };
     Code { instructions, body: Arc::new(body) }
 }
@@ -308,7 +324,7 @@ pub(super) fn with_template<T>(
             generator.add(Instruction::CallFunction(Operator::Convert.name(), Some(2)));
         }
         generator.add(Instruction::Return);
-        return run(&finish(generator, unit, vec![], statements, vec![]));
+        return run(&finish(generator, unit, vec![], statements, Some(vec![])));
     }
     let mut marks = vec![];
     if purpose == Purpose::MarkedText && !text.contains(MARK) {
@@ -320,7 +336,7 @@ pub(super) fn with_template<T>(
     for statement in statements {
         compile_marked(&mut generator, statement, &mut markers);
     }
-    run(&finish(generator, unit, vec![], statements, marks))
+    run(&finish(generator, unit, vec![], statements, Some(marks)))
 }
 
 /// `{{ x | as_bool }}` as a whole template: the filter says what to read the printed value as.

@@ -75,6 +75,8 @@ pub(super) fn return_function() -> Value {
 }
 
 fn add_globals(environment: &mut Environment<'static>) {
+    // Jinja2's reference to the template itself; dbt's templates have no blocks that it could render.
+    environment.add_global("self", Value::from_object(value::Dict::default()));
     environment.add_global(
         "range",
         native("range", |_state, mut arguments| {

@@ -113,16 +113,26 @@ pub(super) fn place(error: &Error, text: &str) -> Range<usize> {
     start..end
 }
 
-/// minijinja's places of attributes start at their dot: the name before it belongs to them.
+/// minijinja's places of attributes start at their dot: the value before it belongs to them.
 fn widened(text: &str, range: Range<usize>) -> Range<usize> {
     let bytes = text.as_bytes();
-    let mut start = range.start.min(text.len());
+    let (first, end) = (range.start.min(text.len()), range.end.min(text.len()));
+    let mut start = first;
     if bytes.get(start) == Some(&b'.') {
-        while start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'_' | b'.')) {
-            start -= 1;
+        let mut depth = 0;
+        while let Some(before) = start.checked_sub(1) {
+            match bytes[before] {
+                b')' | b']' | b'}' => depth += 1,
+                b'(' | b'[' | b'{' if depth == 0 => break,
+                b'(' | b'[' | b'{' => depth -= 1,
+                b'\n' => return first..end.max(first),
+                byte if depth == 0 && !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'.') => break,
+                _ => {}
+            }
+            start = before;
         }
     }
-    start..range.end.min(text.len()).max(start)
+    start..end.max(start)
 }
 
 /// A text that cannot be parsed.
@@ -193,6 +203,11 @@ fn of_template(inner: &Error, place: Option<Span>, registry: &Registry, known: &
     match inner.kind() {
         ErrorKind::UnknownFunction => unknown_callable(detail.trim_end_matches(" is unknown"), place, registry, known),
         ErrorKind::UndefinedError => undefined(detail, place, registry, known),
+        // A method of something undefined: what is undefined counts.
+        ErrorKind::UnknownMethod if detail.contains("` is undefined") => undefined(detail, place, registry, known),
+        ErrorKind::UnknownMethod if !detail.is_empty() => {
+            Diagnostic::error(Code::JinjaRender, detail).at_if_known(place, "")
+        }
         ErrorKind::SyntaxError => {
             Diagnostic::error(Code::JinjaSyntax, format!("this Jinja cannot be parsed: {detail}"))
                 .at_if_known(place, "")
@@ -227,6 +242,11 @@ fn unknown_callable(name: &str, place: Option<Span>, registry: &Registry, known:
 /// `` `x.y` is undefined ``, perhaps with more around it.
 fn undefined(detail: &str, place: Option<Span>, registry: &Registry, known: &[&str]) -> Diagnostic {
     let name = detail.split('`').nth(1).unwrap_or_default();
+    // Where operators and literals were compiled to calls, the place says better what it is: an attribute was
+    // asked of what stands before it.
+    let written = place.as_ref().map(|place| place.text().trim()).filter(|text| !text.contains('\n'));
+    let written = written.map(|text| text.rsplit_once('.').map_or(text, |(value, _)| value).to_owned());
+    let name = if name.contains('\u{1}') { written.as_deref().unwrap_or_default() } else { name };
     if name.is_empty() {
         let message = if detail.is_empty() { "a value that is used here is undefined" } else { detail };
         return Diagnostic::error(Code::JinjaRender, message).at_if_known(place, "");

@@ -4,7 +4,7 @@ use super::json::json_text;
 use super::native::Arguments;
 use super::runtime::is_soft_undefined;
 use super::value::{Dict, List, invalid, list, repr, text, tuple, type_name};
-use minijinja::value::{Kwargs, Rest, Value, ValueKind};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, State, filters};
 use std::sync::Arc;
 
@@ -39,8 +39,8 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         ("xmlattr", |_, value, _| unsupported("xmlattr", &value)),
     ];
     for (name, function) in own {
-        environment.add_filter(name, move |state: &mut State<'_, '_>, value: Value, args: Rest<Value>| {
-            function(state, value, Arguments::new(name, &args))
+        environment.add_filter(name, move |state: &mut State<'_, '_>, value: Value, args: Rest<ValueOrKwargs>| {
+            function(state, value, Arguments::new(name, &values(args)))
         });
     }
     // They matter only where a whole template is one expression: see `super::literal`.
@@ -48,6 +48,10 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         environment.add_filter(name, |value: Value| value);
     }
     install_tests(environment);
+}
+
+fn values(args: Rest<ValueOrKwargs>) -> Vec<Value> {
+    args.0.into_iter().map(ValueOrKwargs::into_value).collect()
 }
 
 fn install_tests(environment: &mut Environment<'static>) {
@@ -69,7 +73,7 @@ fn install_tests(environment: &mut Environment<'static>) {
 fn is_callable(value: &Value) -> bool {
     let printed = value.as_object().map(|object| format!("{object:?}")).unwrap_or_default();
     value.kind() == ValueKind::Plain
-        && ["<function", "<macro", "<caller"].iter().any(|start| printed.starts_with(start))
+        && ["<function", "<macro", "<caller", "<class"].iter().any(|start| printed.starts_with(start))
         || is_soft_undefined(value)
 }
 
@@ -358,7 +362,8 @@ fn length(_state: &mut State<'_, '_>, value: Value, _arguments: Arguments<'_>) -
 }
 
 /// `default` of the parse phase, where unknown names are values of their own.
-pub(super) fn soft_default(value: &Value, args: Rest<Value>) -> Value {
+pub(super) fn soft_default(value: &Value, args: Rest<ValueOrKwargs>) -> Value {
+    let args = values(args);
     let mut arguments = Arguments::new("default", &args);
     let default = arguments.given("default_value").unwrap_or_else(|| Value::from(""));
     let also_false = arguments.flag("boolean", false);

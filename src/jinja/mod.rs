@@ -28,6 +28,8 @@ mod registry;
 mod runtime;
 mod scan;
 mod strings;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 pub use definition::{DocsBlock, FileBlocks, MacroDefinition, SnapshotBlock, scan_docs, scan_macro_file};

@@ -6,12 +6,13 @@
 //! | `BuildList`, `BuildMap`, list and dict constants | calls that make new objects | Python's are mutable |
 //! | arithmetic, `~` and slices | calls of [`Operator`]s | Python's rules and messages |
 //! | `Emit` of a masked `{% do %}` | `DiscardTop` | its value is not printed |
+//! | `CallFunction("ref", n)` of a node's text | a call that notes its place | diagnostics point at it |
 //! | the closure of a `{% call %}` block | a call that makes a caller | macros run in a state of their own |
 //!
 //! Nothing moves, so jumps and places stay right. `tests/snapshots` of this module show the shapes that the
 //! patches rely on: whoever upgrades minijinja reads there what has changed.
 
-use super::body::{CallBlock, NumberedName, numbered};
+use super::body::{CallBlock, CallSite, NumberedName, numbered};
 use super::operators::Operator;
 use minijinja::machinery::{Instruction, Instructions, ast};
 use minijinja::value::{Value, ValueKind};
@@ -25,7 +26,11 @@ pub(super) struct Found {
     pub uses_caller: bool,
     pub uses_varargs: bool,
     pub uses_kwargs: bool,
+    pub sites: Vec<CallSite>,
 }
+
+/// Functions that want to know where in a node's text they were called.
+const PLACED: [&str; 3] = ["ref", "source", "config"];
 
 /// A macro declared inside of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,12 +68,18 @@ pub(super) fn each_declaration<'t, 's>(
     }
 }
 
-/// Patches the instructions of a body that was compiled from `statements`.
-pub(super) fn patch(instructions: &mut Instructions<'_>, statements: &[ast::Stmt<'_>], discards: &[u32]) -> Found {
+/// Patches the instructions of a body that was compiled from `statements`. In a template, calls note their place.
+pub(super) fn patch(
+    instructions: &mut Instructions<'_>,
+    statements: &[ast::Stmt<'_>],
+    discards: &[u32],
+    is_template: bool,
+) -> Found {
     let mut declared = Vec::new();
     each_declaration(statements, &mut |declaration, kind| declared.push((declaration.span().start_offset, kind)));
     let mut declared = declared.into_iter();
     let mut found = Found::default();
+    let placed_names = if is_template { unassigned(instructions) } else { vec![] };
     let mut at = 0;
     while let Some(instruction) = instructions.get(at) {
         if let Some(end) = closure_of(instructions, at) {
@@ -94,6 +105,11 @@ pub(super) fn patch(instructions: &mut Instructions<'_>, statements: &[ast::Stmt
         let discarded = || instructions.get_span(at).is_some_and(|span| discards.contains(&span.start_offset));
         let replacement = match instruction {
             Instruction::Emit if !discards.is_empty() && discarded() => Some(Instruction::DiscardTop),
+            Instruction::CallFunction(name, count) if placed_names.contains(name) => placed(instructions, at, name)
+                .map(|site| {
+                    found.sites.push(site);
+                    Instruction::CallFunction(numbered(NumberedName::Site, found.sites.len() - 1), *count)
+                }),
             other => replacement(other, &mut found.literals),
         };
         if let (Some(new), Some(place)) = (replacement, instructions.get_mut(at)) {
@@ -102,6 +118,26 @@ pub(super) fn patch(instructions: &mut Instructions<'_>, statements: &[ast::Stmt
         at += 1;
     }
     found
+}
+
+/// The functions with a place that the template gives no other meaning: `{% set ref = … %}`.
+fn unassigned(instructions: &Instructions<'_>) -> Vec<&'static str> {
+    let mut names = PLACED.to_vec();
+    let mut at = 0;
+    while let Some(instruction) = instructions.get(at) {
+        if let Instruction::StoreLocal(name) = instruction {
+            names.retain(|placed| placed != name);
+        }
+        at += 1;
+    }
+    names
+}
+
+/// The site of a call that notes its place.
+fn placed(instructions: &Instructions<'_>, at: u32, name: &str) -> Option<CallSite> {
+    let name = PLACED.iter().find(|placed| **placed == name)?;
+    let span = instructions.get_span(at)?;
+    Some(CallSite { name, place: span.start_offset as usize..span.end_offset as usize })
 }
 
 /// The instruction that stands for another one, where it is another one.

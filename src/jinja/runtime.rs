@@ -8,6 +8,7 @@ use super::host::{Host, Phase};
 use super::native::Arguments;
 use super::registry::Namespace;
 use super::value::{dict, fresh, invalid, none, tuple, view_of};
+use crate::diagnostic::Span;
 use minijinja::machinery::{Instructions, eval, make_string_output};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
@@ -32,6 +33,8 @@ pub struct RenderContext {
     host: Arc<dyn Host>,
     soft: bool,
     results: Mutex<HashMap<String, Value>>,
+    /// Where in the node's text the running `ref`, `source` or `config` was called.
+    site: Mutex<Option<Span>>,
 }
 
 impl RenderContext {
@@ -46,6 +49,7 @@ impl RenderContext {
             soft: host.phase() == Phase::Parse,
             host,
             results: Mutex::default(),
+            site: Mutex::default(),
         })
     }
 
@@ -72,6 +76,16 @@ impl RenderContext {
     /// What `store_result` keeps for `load_result`, by name.
     pub fn results(&self) -> MutexGuard<'_, HashMap<String, Value>> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where in the node's own text the `ref`, `source` or `config` that runs now was called; none if a macro
+    /// called it.
+    pub fn call_site(&self) -> Option<Span> {
+        self.site.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_call_site(&self, span: Option<Span>) -> Option<Span> {
+        std::mem::replace(&mut self.site.lock().unwrap_or_else(PoisonError::into_inner), span)
     }
 
     /// What a name means in this render: a macro, a value of the node, a shared value.
@@ -181,6 +195,13 @@ impl Frame {
             let argument = self.arguments.get(number.parse::<usize>().ok()?)?;
             return Some(Value::from(argument.is_none()));
         }
+        if let Some(number) = name.strip_prefix(NumberedName::Site.prefix()) {
+            let site = self.body.sites.get(number.parse::<usize>().ok()?)?;
+            let function = self.get_value_by_str(site.name);
+            let span = self.body.unit.span(site.place.clone());
+            let context = Arc::clone(&self.context);
+            return Some(Value::from_object(PlacedCall { name: site.name, function, span, context }));
+        }
         None
     }
 
@@ -229,6 +250,36 @@ impl Object for Frame {
 impl fmt::Debug for Frame {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("<frame>")
+    }
+}
+
+/// A function that is called from a place in a node's text, which it can ask for.
+struct PlacedCall {
+    name: &'static str,
+    function: Option<Value>,
+    span: Span,
+    context: Arc<RenderContext>,
+}
+
+impl fmt::Debug for PlacedCall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "<function {}>", self.name)
+    }
+}
+
+impl Object for PlacedCall {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State, args: &[Value]) -> Result<Value, Error> {
+        let Some(function) = &self.function else {
+            return Err(Error::new(ErrorKind::UnknownFunction, format!("{} is unknown", self.name)));
+        };
+        let outer = self.context.set_call_site(Some(self.span.clone()));
+        let result = function.call(state, args);
+        self.context.set_call_site(outer);
+        result
     }
 }
 

@@ -127,6 +127,7 @@ impl<'a> Scanner<'a> {
                 Token::VariableEnd => {
                     in_variable = false;
                     self.tuple_subscripts(&tag);
+                    self.unary_pluses(&tag);
                 }
                 Token::BlockStart => {
                     start = Some(place.start);
@@ -167,6 +168,7 @@ impl<'a> Scanner<'a> {
             self.blank(place.clone());
         }
         self.tuple_subscripts(tag);
+        self.unary_pluses(tag);
         let Some((Token::Ident(keyword), place)) = tag.first() else { return Ok(()) };
         let (keyword, place) = (*keyword, place.clone());
         if let Some(opener) = keyword.strip_prefix("end") {
@@ -396,6 +398,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// `+1` loses its sign, which minijinja does not know.
+    fn unary_pluses(&mut self, tag: &Tag<'_>) {
+        for (at, (token, place)) in tag.iter().enumerate() {
+            let follows_operand = at > 0 && (ends_operand(&tag[at - 1].0) || is_constant(&tag[at - 1].0));
+            if matches!(token, Token::Plus) && !follows_operand {
+                self.blank(place.clone());
+            }
+        }
+    }
+
     fn put(&mut self, at: usize, text: &str) {
         let bytes = self.bytes.get_or_insert_with(|| self.source.as_bytes().to_vec());
         bytes[at..at + text.len()].copy_from_slice(text.as_bytes());
@@ -458,6 +470,13 @@ fn ends_operand(token: &Token<'_>) -> bool {
         Token::BracketClose | Token::ParenClose => true,
         _ => false,
     }
+}
+
+fn is_constant(token: &Token<'_>) -> bool {
+    matches!(
+        token,
+        Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) | Token::BraceClose
+    )
 }
 
 /// Whether the tokens are one call, `a.b[0].c(…)`: all that minijinja takes in `{% do %}`.
