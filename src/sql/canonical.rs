@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn quotes_that_are_not_needed_do_not_count() {
-        assert_eq!(canonical("select \"AGE\" from \"T\"", Dialect::Snowflake), "select age from t");
-        assert_eq!(canonical("select \"id\" from t", Dialect::DuckDb), canonical("select ID from T", Dialect::DuckDb));
+        assert_eq!(canonical("select \"AGE_NOW\" from \"T\"", Dialect::Snowflake), "select age_now from t");
+        assert_eq!(
+            canonical("select \"a_b\" from t", Dialect::DuckDb),
+            canonical("select A_B from T", Dialect::DuckDb)
+        );
     }
 }

@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn the_word_at_which_the_parser_stopped_is_underlined() {
-        let error = found("select a\nfrom t\ngroup id");
-        assert_eq!(error.labels()[0].span.text(), "id");
+        let error = found("select a\nfrom t\nwhere )");
+        assert_eq!(error.labels()[0].span.text(), ")");
         assert_eq!(error.labels()[0].span.line_and_column(), (3, 7));
         assert!(error.message().contains("expected"), "{error}");
     }

@@ -1,0 +1,393 @@
+//! What becomes of each of Snowflake's functions on DuckDB.
+//!
+//! A function is `Same` only where its meaning was compared, NULLs, empty text, signs and ties included.
+
+use super::rewrite as r;
+use super::{Refusal, Translator};
+use sqlparser::ast::{Expr, Function};
+
+/// What becomes of a function.
+#[derive(Clone, Copy)]
+pub(super) enum Rule {
+    /// DuckDB has it under the same name with the same meaning.
+    Same,
+    /// DuckDB has it under another name.
+    Named(&'static str),
+    /// It is the macro of that name in the schema `snowflake`, with so many arguments at least and at most.
+    Macro(&'static str, usize, usize),
+    /// Its arguments decide what is written.
+    Rewrite(fn(&mut Translator<'_>, Vec<Expr>) -> Result<Expr, Refusal>),
+    /// An aggregate or window function whose form differs.
+    Aggregate(fn(&mut Translator<'_>, Function) -> Result<Expr, Refusal>),
+    /// It has no counterpart; the advice says what to do instead.
+    Refused(&'static str),
+}
+
+/// What a function makes of a VARIANT argument. DuckDB would read its JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// The rule deals with it.
+    Any,
+    /// Its text.
+    Text,
+    /// Its number.
+    Number,
+    /// It compares values, which JSON text does wrongly: a cast must say as what.
+    Compared,
+}
+
+use Rule::{Aggregate, Macro, Named, Refused, Rewrite, Same};
+use Takes::{Any, Compared, Number, Text};
+
+const SEEDED: &str = "random values differ on every warehouse: make them in the source data, or use `random()`";
+const NO_LAMBDA: &str = "flatten the array and aggregate it again";
+const SESSION: &str = "DuckDB has no such thing; take the value from `target` or `var()` instead";
+const GEO: &str = "DuckDB does geography only with its extension `spatial`";
+const ZONES: &str = "on DuckDB every timestamp is UTC; convert with `dateadd` or where the data are shown";
+const CRYPTO: &str = "DuckDB has no such function";
+const SAMPLE_HASH: &str =
+    "its values cannot be had outside Snowflake; use `md5(concat_ws('|', …))`, which is the same on both";
+
+/// All functions that are known, by name.
+#[rustfmt::skip]
+const FUNCTIONS: &[(&str, Rule, Takes)] = &[
+    ("ABS", Same, Number),
+    ("ACOS", Same, Number),
+    ("ADD_MONTHS", Macro("add_months", 2, 2), Any),
+    ("ANY_VALUE", Same, Any),
+    ("APPROX_COUNT_DISTINCT", Same, Any),
+    ("APPROX_PERCENTILE", Aggregate(r::aggregate::approx_percentile), Compared),
+    ("ARRAYS_OVERLAP", Macro("arrays_overlap", 2, 2), Any),
+    ("ARRAY_AGG", Aggregate(r::aggregate::array_agg), Any),
+    ("ARRAY_APPEND", Macro("array_append", 2, 2), Any),
+    ("ARRAY_CAT", Macro("array_cat", 2, 2), Any),
+    ("ARRAY_COMPACT", Macro("array_compact", 1, 1), Any),
+    ("ARRAY_CONSTRUCT", Rewrite(r::variant::array_construct), Any),
+    ("ARRAY_CONSTRUCT_COMPACT", Rewrite(r::variant::array_construct_compact), Any),
+    ("ARRAY_CONTAINS", Macro("array_contains", 2, 2), Any),
+    ("ARRAY_DISTINCT", Macro("array_distinct", 1, 1), Any),
+    ("ARRAY_EXCEPT", Refused(NO_LAMBDA), Any),
+    ("ARRAY_FLATTEN", Macro("array_flatten", 1, 1), Any),
+    ("ARRAY_INTERSECTION", Refused(NO_LAMBDA), Any),
+    ("ARRAY_POSITION", Macro("array_position", 2, 2), Any),
+    ("ARRAY_PREPEND", Macro("array_prepend", 2, 2), Any),
+    ("ARRAY_SIZE", Macro("array_size", 1, 1), Any),
+    ("ARRAY_SLICE", Macro("array_slice", 3, 3), Any),
+    ("ARRAY_TO_STRING", Macro("array_to_string", 2, 2), Any),
+    ("ARRAY_UNION_AGG", Refused(NO_LAMBDA), Any),
+    ("ARRAY_UNIQUE_AGG", Aggregate(r::aggregate::array_unique_agg), Any),
+    ("ASCII", Macro("ascii", 1, 1), Text),
+    ("ASIN", Same, Number),
+    ("ATAN", Same, Number),
+    ("ATAN2", Same, Number),
+    ("AVG", Same, Number),
+    ("BASE64_DECODE_STRING", Macro("base64_decode_string", 1, 1), Text),
+    ("BASE64_ENCODE", Macro("base64_encode", 1, 1), Text),
+    ("BITAND", Macro("bitand", 2, 2), Number),
+    ("BITAND_AGG", Named("bit_and"), Number),
+    ("BITNOT", Macro("bitnot", 1, 1), Number),
+    ("BITOR", Macro("bitor", 2, 2), Number),
+    ("BITOR_AGG", Named("bit_or"), Number),
+    ("BITSHIFTLEFT", Macro("bitshiftleft", 2, 2), Number),
+    ("BITSHIFTRIGHT", Macro("bitshiftright", 2, 2), Number),
+    ("BITXOR", Macro("bitxor", 2, 2), Number),
+    ("BOOLAND", Macro("booland", 2, 2), Any),
+    ("BOOLAND_AGG", Named("bool_and"), Any),
+    ("BOOLNOT", Macro("boolnot", 1, 1), Any),
+    ("BOOLOR", Macro("boolor", 2, 2), Any),
+    ("BOOLOR_AGG", Named("bool_or"), Any),
+    ("BOOLXOR", Macro("boolxor", 2, 2), Any),
+    ("CBRT", Same, Number),
+    ("CHAR", Named("chr"), Number),
+    ("CHARINDEX", Macro("charindex", 2, 3), Text),
+    ("CHECK_JSON", Refused("use `try_parse_json(…) is null`"), Any),
+    ("CHR", Same, Number),
+    ("COALESCE", Same, Any),
+    ("COLLATE", Refused("compare `lower(…)` of both sides instead"), Any),
+    ("CONCAT", Rewrite(r::text::concat), Text),
+    ("CONCAT_WS", Rewrite(r::text::concat_ws), Text),
+    ("CONDITIONAL_CHANGE_EVENT", Refused("use `lag()` and a running `count_if()`"), Any),
+    ("CONDITIONAL_TRUE_EVENT", Refused("use a running `count_if() over (…)`"), Any),
+    ("CONTAINS", Same, Text),
+    ("CONVERT_TIMEZONE", Refused(ZONES), Any),
+    ("CORR", Same, Number),
+    ("COS", Same, Number),
+    ("COSH", Same, Number),
+    ("COT", Same, Number),
+    ("COUNT", Aggregate(r::aggregate::count), Any),
+    ("COUNT_IF", Same, Any),
+    ("COVAR_POP", Same, Number),
+    ("COVAR_SAMP", Same, Number),
+    ("CUME_DIST", Same, Any),
+    ("CURRENT_ACCOUNT", Refused(SESSION), Any),
+    ("CURRENT_DATABASE", Same, Any),
+    ("CURRENT_DATE", Macro("current_date", 0, 0), Any),
+    ("CURRENT_ROLE", Refused(SESSION), Any),
+    ("CURRENT_SCHEMA", Same, Any),
+    ("CURRENT_SESSION", Refused(SESSION), Any),
+    ("CURRENT_TIME", Macro("current_time", 0, 1), Any),
+    ("CURRENT_TIMESTAMP", Macro("current_timestamp", 0, 1), Any),
+    ("CURRENT_USER", Refused(SESSION), Any),
+    ("CURRENT_WAREHOUSE", Refused(SESSION), Any),
+    ("DATE", Rewrite(r::date::to_date), Any),
+    ("DATEADD", Rewrite(r::date::dateadd), Any),
+    ("DATEDIFF", Rewrite(r::date::datediff), Any),
+    ("DATEFROMPARTS", Macro("date_from_parts", 3, 3), Any),
+    ("DATE_FROM_PARTS", Macro("date_from_parts", 3, 3), Any),
+    ("DATE_PART", Rewrite(r::date::date_part), Any),
+    ("DATE_TRUNC", Rewrite(r::date::date_trunc), Any),
+    ("DAY", Macro("day", 1, 1), Any),
+    ("DAYNAME", Macro("dayname", 1, 1), Any),
+    ("DAYOFMONTH", Macro("day", 1, 1), Any),
+    ("DAYOFWEEK", Macro("dayofweek", 1, 1), Any),
+    ("DAYOFWEEKISO", Macro("dayofweekiso", 1, 1), Any),
+    ("DAYOFYEAR", Macro("dayofyear", 1, 1), Any),
+    ("DECODE", Rewrite(r::conditional::decode), Any),
+    ("DEGREES", Same, Number),
+    ("DENSE_RANK", Same, Any),
+    ("DIV0", Macro("div0", 2, 2), Number),
+    ("DIV0NULL", Macro("div0null", 2, 2), Number),
+    ("EDITDISTANCE", Macro("editdistance", 2, 3), Text),
+    ("ENCRYPT", Refused(CRYPTO), Any),
+    ("ENDSWITH", Named("ends_with"), Text),
+    ("EQUAL_NULL", Macro("equal_null", 2, 2), Any),
+    ("EXP", Same, Number),
+    ("FACTORIAL", Macro("factorial", 1, 1), Number),
+    ("FILTER", Refused(NO_LAMBDA), Any),
+    ("FIRST_VALUE", Aggregate(r::window::whole_frame), Any),
+    ("GET", Macro("get", 2, 2), Any),
+    ("GETBIT", Macro("getbit", 2, 2), Number),
+    ("GETDATE", Macro("current_timestamp", 0, 0), Any),
+    ("GET_PATH", Rewrite(r::variant::get_path), Any),
+    ("GREATEST", Rewrite(r::conditional::greatest), Compared),
+    ("GREATEST_IGNORE_NULLS", Named("greatest"), Compared),
+    ("GROUPING", Same, Any),
+    ("GROUPING_ID", Same, Any),
+    ("HASH", Refused(SAMPLE_HASH), Any),
+    ("HASH_AGG", Refused(SAMPLE_HASH), Any),
+    ("HAVERSINE", Macro("haversine", 4, 4), Number),
+    ("HEX_ENCODE", Named("hex"), Text),
+    ("HLL", Named("approx_count_distinct"), Any),
+    ("HOUR", Macro("hour", 1, 1), Any),
+    ("IFF", Macro("iff", 3, 3), Any),
+    ("IFNULL", Named("coalesce"), Any),
+    ("INITCAP", Macro("initcap", 1, 2), Text),
+    ("INSERT", Macro("insert", 4, 4), Text),
+    ("IS_ARRAY", Macro("is_array", 1, 1), Any),
+    ("IS_BOOLEAN", Macro("is_boolean", 1, 1), Any),
+    ("IS_CHAR", Macro("is_varchar", 1, 1), Any),
+    ("IS_INTEGER", Macro("is_integer", 1, 1), Any),
+    ("IS_NULL_VALUE", Macro("is_null_value", 1, 1), Any),
+    ("IS_OBJECT", Macro("is_object", 1, 1), Any),
+    ("IS_VARCHAR", Macro("is_varchar", 1, 1), Any),
+    ("JAROWINKLER_SIMILARITY", Macro("jarowinkler_similarity", 2, 2), Text),
+    ("JSON_EXTRACT_PATH_TEXT", Rewrite(r::variant::json_extract_path_text), Any),
+    ("KURTOSIS", Same, Number),
+    ("LAG", Same, Any),
+    ("LAST_DAY", Rewrite(r::date::last_day), Any),
+    ("LAST_VALUE", Aggregate(r::window::whole_frame), Any),
+    ("LEAD", Same, Any),
+    ("LEAST", Rewrite(r::conditional::least), Compared),
+    ("LEAST_IGNORE_NULLS", Named("least"), Compared),
+    ("LEFT", Macro("left", 2, 2), Text),
+    ("LEN", Named("length"), Text),
+    ("LENGTH", Same, Text),
+    ("LISTAGG", Aggregate(r::aggregate::listagg), Text),
+    ("LN", Same, Number),
+    ("LOCALTIMESTAMP", Macro("current_timestamp", 0, 1), Any),
+    ("LOG", Same, Number),
+    ("LOWER", Same, Text),
+    ("LPAD", Macro("lpad", 2, 3), Text),
+    ("LTRIM", Same, Text),
+    ("MAX", Same, Compared),
+    ("MAX_BY", Aggregate(r::aggregate::max_by), Any),
+    ("MD5", Same, Text),
+    ("MD5_HEX", Named("md5"), Text),
+    ("MEDIAN", Same, Number),
+    ("MIN", Same, Compared),
+    ("MINUTE", Macro("minute", 1, 1), Any),
+    ("MIN_BY", Aggregate(r::aggregate::min_by), Any),
+    ("MOD", Macro("modulo", 2, 2), Number),
+    ("MODE", Same, Any),
+    ("MONTH", Macro("month", 1, 1), Any),
+    ("MONTHNAME", Macro("monthname", 1, 1), Any),
+    ("MONTHS_BETWEEN", Macro("months_between", 2, 2), Any),
+    ("NEXT_DAY", Macro("next_day", 2, 2), Any),
+    ("NTH_VALUE", Aggregate(r::window::whole_frame), Any),
+    ("NTILE", Same, Any),
+    ("NULLIF", Same, Compared),
+    ("NULLIFZERO", Macro("nullifzero", 1, 1), Number),
+    ("NVL", Named("coalesce"), Any),
+    ("NVL2", Macro("nvl2", 3, 3), Any),
+    ("OBJECT_AGG", Aggregate(r::aggregate::object_agg), Any),
+    ("OBJECT_CONSTRUCT", Rewrite(r::variant::object_construct), Any),
+    ("OBJECT_CONSTRUCT_KEEP_NULL", Rewrite(r::variant::object_construct_keep_null), Any),
+    ("OBJECT_DELETE", Rewrite(r::variant::object_delete), Any),
+    ("OBJECT_INSERT", Macro("object_insert", 3, 4), Any),
+    ("OBJECT_KEYS", Macro("object_keys", 1, 1), Any),
+    ("OBJECT_PICK", Rewrite(r::variant::object_pick), Any),
+    ("OCTET_LENGTH", Named("strlen"), Text),
+    ("PARSE_JSON", Macro("parse_json", 1, 1), Text),
+    ("PERCENTILE_CONT", Aggregate(r::aggregate::percentile), Number),
+    ("PERCENTILE_DISC", Aggregate(r::aggregate::percentile), Number),
+    ("PERCENT_RANK", Same, Any),
+    ("PI", Same, Any),
+    ("POSITION", Macro("charindex", 2, 3), Text),
+    ("POW", Same, Number),
+    ("POWER", Same, Number),
+    ("PREVIOUS_DAY", Macro("previous_day", 2, 2), Any),
+    ("QUARTER", Macro("quarter", 1, 1), Any),
+    ("RADIANS", Same, Number),
+    ("RANDOM", Rewrite(r::conditional::random), Any),
+    ("RANDSTR", Refused(SEEDED), Any),
+    ("RANK", Same, Any),
+    ("RATIO_TO_REPORT", Aggregate(r::window::ratio_to_report), Number),
+    ("REDUCE", Refused(NO_LAMBDA), Any),
+    ("REGEXP_COUNT", Rewrite(r::regexp::count), Text),
+    ("REGEXP_INSTR", Rewrite(r::regexp::instr), Text),
+    ("REGEXP_LIKE", Rewrite(r::regexp::like), Text),
+    ("REGEXP_REPLACE", Rewrite(r::regexp::replace), Text),
+    ("REGEXP_SUBSTR", Rewrite(r::regexp::substr), Text),
+    ("REGR_SLOPE", Same, Number),
+    ("REPEAT", Macro("repeat", 2, 2), Text),
+    ("REPLACE", Macro("replace", 2, 3), Text),
+    ("REVERSE", Same, Text),
+    ("RIGHT", Macro("right", 2, 2), Text),
+    ("RLIKE", Rewrite(r::regexp::like), Text),
+    ("ROUND", Rewrite(r::conditional::round), Number),
+    ("ROW_NUMBER", Same, Any),
+    ("RPAD", Macro("rpad", 2, 3), Text),
+    ("RTRIM", Same, Text),
+    ("SECOND", Macro("second", 1, 1), Any),
+    ("SEQ1", Rewrite(r::conditional::sequence), Any),
+    ("SEQ2", Rewrite(r::conditional::sequence), Any),
+    ("SEQ4", Rewrite(r::conditional::sequence), Any),
+    ("SEQ8", Rewrite(r::conditional::sequence), Any),
+    ("SHA1", Same, Text),
+    ("SHA1_HEX", Named("sha1"), Text),
+    ("SHA2", Rewrite(r::text::sha2), Text),
+    ("SHA2_HEX", Rewrite(r::text::sha2), Text),
+    ("SIGN", Same, Number),
+    ("SIN", Same, Number),
+    ("SINH", Same, Number),
+    ("SKEW", Named("skewness"), Number),
+    ("SOUNDEX", Refused("compare with `jarowinkler_similarity` or `editdistance` instead"), Any),
+    ("SPACE", Macro("space", 1, 1), Any),
+    ("SPLIT", Macro("split", 2, 2), Text),
+    ("SPLIT_PART", Macro("split_part", 3, 3), Text),
+    ("SQRT", Same, Number),
+    ("SQUARE", Macro("square", 1, 1), Number),
+    ("STARTSWITH", Named("starts_with"), Text),
+    ("STDDEV", Same, Number),
+    ("STDDEV_POP", Same, Number),
+    ("STDDEV_SAMP", Same, Number),
+    ("STRIP_NULL_VALUE", Macro("strip_null_value", 1, 1), Any),
+    ("STRTOK", Macro("strtok", 1, 3), Text),
+    ("STRTOK_TO_ARRAY", Macro("strtok_to_array", 1, 2), Text),
+    ("ST_POINT", Refused(GEO), Any),
+    ("SUM", Same, Number),
+    ("SYSDATE", Macro("current_timestamp", 0, 0), Any),
+    ("SYSTIMESTAMP", Macro("current_timestamp", 0, 0), Any),
+    ("TAN", Same, Number),
+    ("TANH", Same, Number),
+    ("TIME", Rewrite(r::date::to_time), Any),
+    ("TIMEADD", Rewrite(r::date::dateadd), Any),
+    ("TIMEDIFF", Rewrite(r::date::datediff), Any),
+    ("TIMEFROMPARTS", Macro("time_from_parts", 3, 3), Any),
+    ("TIMESTAMPADD", Rewrite(r::date::dateadd), Any),
+    ("TIMESTAMPDIFF", Rewrite(r::date::datediff), Any),
+    ("TIMESTAMP_FROM_PARTS", Macro("timestamp_from_parts", 6, 6), Any),
+    ("TIMESTAMP_NTZ_FROM_PARTS", Macro("timestamp_from_parts", 6, 6), Any),
+    ("TIME_FROM_PARTS", Macro("time_from_parts", 3, 3), Any),
+    ("TIME_SLICE", Rewrite(r::date::time_slice), Any),
+    ("TO_ARRAY", Macro("to_array", 1, 1), Any),
+    ("TO_BINARY", Refused("use `base64_decode_string` or keep the text"), Any),
+    ("TO_BOOLEAN", Macro("to_boolean", 1, 1), Any),
+    ("TO_CHAR", Rewrite(r::date::to_varchar), Any),
+    ("TO_DATE", Rewrite(r::date::to_date), Any),
+    ("TO_DECIMAL", Rewrite(r::number::to_number), Any),
+    ("TO_DOUBLE", Macro("to_double", 1, 1), Any),
+    ("TO_JSON", Macro("to_json", 1, 1), Any),
+    ("TO_NUMBER", Rewrite(r::number::to_number), Any),
+    ("TO_NUMERIC", Rewrite(r::number::to_number), Any),
+    ("TO_OBJECT", Macro("to_object", 1, 1), Any),
+    ("TO_TIME", Rewrite(r::date::to_time), Any),
+    ("TO_TIMESTAMP", Rewrite(r::date::to_timestamp), Any),
+    ("TO_TIMESTAMP_LTZ", Rewrite(r::date::to_timestamp_tz), Any),
+    ("TO_TIMESTAMP_NTZ", Rewrite(r::date::to_timestamp), Any),
+    ("TO_TIMESTAMP_TZ", Rewrite(r::date::to_timestamp_tz), Any),
+    ("TO_VARCHAR", Rewrite(r::date::to_varchar), Any),
+    ("TO_VARIANT", Macro("to_variant", 1, 1), Any),
+    ("TRANSFORM", Refused(NO_LAMBDA), Any),
+    ("TRANSLATE", Same, Text),
+    ("TRUNC", Rewrite(r::date::trunc), Any),
+    ("TRUNCATE", Rewrite(r::date::trunc), Any),
+    ("TRY_BASE64_DECODE_STRING", Refused("use `base64_decode_string`"), Any),
+    ("TRY_PARSE_JSON", Macro("try_parse_json", 1, 1), Text),
+    ("TRY_TO_BOOLEAN", Macro("try_to_boolean", 1, 1), Any),
+    ("TRY_TO_DATE", Rewrite(r::date::try_to_date), Any),
+    ("TRY_TO_DECIMAL", Rewrite(r::number::try_to_number), Any),
+    ("TRY_TO_DOUBLE", Macro("try_to_double", 1, 1), Any),
+    ("TRY_TO_NUMBER", Rewrite(r::number::try_to_number), Any),
+    ("TRY_TO_NUMERIC", Rewrite(r::number::try_to_number), Any),
+    ("TRY_TO_TIME", Rewrite(r::date::try_to_time), Any),
+    ("TRY_TO_TIMESTAMP", Rewrite(r::date::try_to_timestamp), Any),
+    ("TRY_TO_TIMESTAMP_LTZ", Rewrite(r::date::try_to_timestamp_tz), Any),
+    ("TRY_TO_TIMESTAMP_NTZ", Rewrite(r::date::try_to_timestamp), Any),
+    ("TRY_TO_TIMESTAMP_TZ", Rewrite(r::date::try_to_timestamp_tz), Any),
+    ("TYPEOF", Macro("typeof", 1, 1), Any),
+    ("UNICODE", Same, Text),
+    ("UNIFORM", Refused(SEEDED), Any),
+    ("UPPER", Same, Text),
+    ("UUID_STRING", Macro("uuid_string", 0, 0), Any),
+    ("VARIANCE", Same, Number),
+    ("VARIANCE_POP", Named("var_pop"), Number),
+    ("VARIANCE_SAMP", Named("var_samp"), Number),
+    ("VAR_POP", Same, Number),
+    ("VAR_SAMP", Same, Number),
+    ("WEEK", Macro("week", 1, 1), Any),
+    ("WEEKISO", Macro("week", 1, 1), Any),
+    ("WEEKOFYEAR", Macro("week", 1, 1), Any),
+    ("WIDTH_BUCKET", Macro("width_bucket", 4, 4), Number),
+    ("XMLGET", Refused("DuckDB does not read XML"), Any),
+    ("YEAR", Macro("year", 1, 1), Any),
+    ("YEAROFWEEK", Macro("yearofweekiso", 1, 1), Any),
+    ("YEAROFWEEKISO", Macro("yearofweekiso", 1, 1), Any),
+    ("ZEROIFNULL", Macro("zeroifnull", 1, 1), Number),
+    ("ZIPF", Refused(SEEDED), Any),
+];
+
+/// The rule for a function; the name in upper case.
+pub(super) fn find(name: &str) -> Option<(Rule, Takes)> {
+    FUNCTIONS.binary_search_by(|(known, ..)| (*known).cmp(name)).ok().map(|at| (FUNCTIONS[at].1, FUNCTIONS[at].2))
+}
+
+/// Every known name, for "did you mean".
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(name, ..)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(
+            FUNCTIONS.windows(2).all(|pair| pair[0].0 < pair[1].0),
+            "{:?}",
+            FUNCTIONS.windows(2).find(|pair| pair[0].0 >= pair[1].0).map(|pair| (pair[0].0, pair[1].0))
+        );
+    }
+
+    /// A macro that is called must be defined with as many arguments.
+    #[test]
+    fn every_macro_is_defined() {
+        let file = include_str!("../../../macros/snowflake_on_duckdb.sql");
+        for (_, rule, _) in FUNCTIONS {
+            if let Macro(name, ..) = rule {
+                assert!(file.contains(&format!("snowflake.{name}(")), "macro `{name}` is not defined");
+            }
+        }
+    }
+}
