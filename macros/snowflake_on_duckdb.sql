@@ -228,20 +228,21 @@ create or replace macro snowflake.strtok_to_array(s) as to_json(snowflake.tokens
 (s, separators) as to_json(snowflake.tokens_of(s, separators));
 
 -- Every word begins with a capital; words end at white space and at these characters, or at those given.
-create or replace macro snowflake.capitals(words) as
-  array_to_string(list_transform(words, lambda _word: upper(_word[1]) || lower(_word[2:])), '');
+create or replace macro snowflake.capitals(words, separators) as
+  array_to_string(list_transform(words, lambda _word: case when contains(separators, _word) then _word else upper(_word[1]) || lower(_word[2:]) end), '');
 
 create or replace macro snowflake.initcap(s) as
   case
     when s is null then null
-    else snowflake.capitals(regexp_extract_all(s, '[\s!?@"^#$&~_,.:;+\-*%/|\\\[\](){}<>]|[^\s!?@"^#$&~_,.:;+\-*%/|\\\[\](){}<>]+'))
+    else snowflake.capitals(regexp_extract_all(s, '[\s!?@"^#$&~_,.:;+\-*%/|\\\[\](){}<>]|[^\s!?@"^#$&~_,.:;+\-*%/|\\\[\](){}<>]+'), '')
   end,
 (s, separators) as
   case
     when s is null or separators is null then null
     when separators = '' then upper(s[1]) || lower(s[2:])
     else snowflake.capitals(
-      regexp_extract_all(s, '[' || regexp_replace(separators, '([\]\[\\^-])', '\\\1', 'g') || ']|[^' || regexp_replace(separators, '([\]\[\\^-])', '\\\1', 'g') || ']+')
+      regexp_extract_all(s, '[' || regexp_replace(separators, '([\]\[\\^-])', '\\\1', 'g') || ']|[^' || regexp_replace(separators, '([\]\[\\^-])', '\\\1', 'g') || ']+'),
+      separators
     )
   end;
 
@@ -306,7 +307,7 @@ create or replace macro snowflake.zone_minutes(s) as
 create or replace macro snowflake.to_timestamp_ntz(x) as
   case
     when typeof(x) in ('TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS', 'DATE') then cast(x as timestamp)
-    when typeof(x) = 'TIMESTAMP WITH TIME ZONE' then make_timestamp(epoch_us(x))
+    when typeof(x) = 'TIMESTAMP WITH TIME ZONE' then make_timestamp(epoch_us(cast(x as timestamptz)))
     when typeof(x) in ('VARCHAR', 'JSON', '"NULL"') then
       case
         when regexp_full_match(snowflake.to_varchar(x), '-?\d+') then snowflake.timestamp_of_epoch(cast(snowflake.to_varchar(x) as hugeint))
@@ -493,7 +494,7 @@ create or replace macro snowflake.strip_null_value(x) as case when json_type(to_
 create or replace macro snowflake.get(x, key) as
   case
     when typeof(key) = 'VARCHAR' then json_extract(x, '$."' || replace(cast(key as varchar), '"', '\"') || '"')
-    when cast(key as bigint) >= 0 then json_extract(x, '$[' || cast(key as bigint) || ']')
+    when try_cast(key as bigint) >= 0 then json_extract(x, '$[' || try_cast(key as bigint) || ']')
   end;
 
 create or replace macro snowflake.elements(x) as cast(to_json(x) as json[]);

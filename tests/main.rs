@@ -2,4 +2,5 @@
 
 mod adapter;
 mod macros;
+mod snowflake_functions;
 mod tidy;

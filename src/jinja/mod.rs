@@ -36,8 +36,8 @@ pub use definition::{DocsBlock, FileBlocks, MacroDefinition, SnapshotBlock, scan
 pub use engine::{Engine, RenderMap, Rendered, Template};
 pub use error::{diagnostic_error, host_error};
 pub use json::{from_json, json_text, to_json};
-pub use native::{Arguments, native};
 pub use minijinja::value::Value;
+pub use native::{Arguments, native};
 pub use registry::{PackageKind, Registry, RegistryBuilder, definition_of};
 pub use runtime::{RenderContext, current};
 pub use scan::BlockKind;

@@ -102,6 +102,8 @@ struct Translator<'a> {
     file: &'a Arc<SourceFile>,
     found: Diagnostics,
     scopes: Vec<Scope>,
+    /// The `select` that was left last: what the `order by` after it looks at.
+    left: Scope,
     /// Aliases of `flatten`, whose `value` and `this` are VARIANTs; lower case.
     flattened: BTreeSet<String>,
     /// Column names that a `select` of this text gave to a VARIANT; lower case.
@@ -110,7 +112,14 @@ struct Translator<'a> {
 
 impl<'a> Translator<'a> {
     fn new(file: &'a Arc<SourceFile>) -> Self {
-        Self { file, found: Diagnostics::new(), scopes: vec![], flattened: BTreeSet::new(), variants: BTreeSet::new() }
+        Self {
+            file,
+            found: Diagnostics::new(),
+            scopes: vec![],
+            left: Scope::default(),
+            flattened: BTreeSet::new(),
+            variants: BTreeSet::new(),
+        }
     }
 
     /// Notes what cannot be translated, underlined where the parser says it stands.
@@ -194,7 +203,13 @@ impl VisitorMut for Translator<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_order_by(&mut self, _: &mut OrderBy) -> ControlFlow<()> {
+        self.scopes.push(std::mem::take(&mut self.left));
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_order_by(&mut self, order: &mut OrderBy) -> ControlFlow<()> {
+        self.scopes.pop();
         if let OrderByKind::All(options) = &mut order.kind
             && options.sort == Some(OrderBySort::Desc)
             && options.nulls_first.is_none()

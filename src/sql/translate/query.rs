@@ -82,7 +82,7 @@ impl Translator<'_> {
 
     /// Remembers which of its columns are VARIANTs, once its parts are translated.
     pub(super) fn leave_select(&mut self, select: &mut Select) {
-        self.scopes.pop();
+        self.left = self.scopes.pop().unwrap_or_default();
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item
                 && self.is_variant(expr)

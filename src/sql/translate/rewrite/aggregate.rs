@@ -92,13 +92,14 @@ fn array_of(function: Function, value: Expr) -> Expr {
 }
 
 /// An object of keys and values; pairs with a NULL are left out.
-pub(in super::super) fn object_agg(_: &mut Translator<'_>, mut function: Function) -> Result<Expr, Refusal> {
+pub(in super::super) fn object_agg(translator: &mut Translator<'_>, mut function: Function) -> Result<Expr, Refusal> {
     let [mut key, mut value] = expect(take_arguments(&mut function)?, ["a key", "a value"], 0)?;
-    let (key, value) = (required(&mut key)?, required(&mut value)?);
+    let (key, value) = (translator.text(required(&mut key)?), required(&mut value)?);
     let not_null = template("$1 is not null and $2 is not null", &[key.clone(), value.clone()]);
-    let mut function = renamed(function, "json_group_object", vec![key, macro_call("to_variant", vec![value])]);
+    let entry = template("{'k': $1, 'v': $2}", &[key, macro_call("to_variant", vec![value])]);
+    let mut function = renamed(function, "list", vec![entry]);
     keep_rows_where(&mut function, not_null);
-    Ok(template("coalesce($1, cast('{}' as json))", &[Expr::Function(function)]))
+    Ok(template("coalesce(to_json(map_from_entries($1)), cast('{}' as json))", &[Expr::Function(function)]))
 }
 
 /// `count(distinct a, b)` counts rows in which none is NULL.
