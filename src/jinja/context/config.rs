@@ -155,7 +155,7 @@ impl Config {
                 return Err(failure(Code::Config, message));
             }
         }
-        context.host().configure(map, None).map_err(crate::jinja::host_error)?;
+        context.host().configure(map, context.call_site()).map_err(crate::jinja::host_error)?;
         Ok(Value::from(""))
     }
 

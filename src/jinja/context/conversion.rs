@@ -3,6 +3,7 @@
 use super::relation::RelationObject;
 use super::warehouse::Warehouse;
 use crate::adapter::{Cell, Relation};
+use crate::jinja::modules::{date_value, datetime_value, datetime_with_offset_value};
 use crate::jinja::value::{float, none};
 use minijinja::value::{DynObject, Object, ObjectRepr, Value};
 use std::cmp::Ordering;
@@ -21,7 +22,11 @@ pub fn cell_value(cell: &Cell) -> Value {
         Cell::Decimal(text) => decimal_value(text),
         Cell::Float(number) => Value::from(*number),
         Cell::Text(text) => Value::from(text.as_str()),
-        Cell::Date(_) | Cell::Timestamp(_) | Cell::TimestampTz(_) | Cell::Time(_) => Value::from(cell.to_string()),
+        Cell::Date(date) => date_value(*date),
+        Cell::Timestamp(moment) => datetime_value(*moment),
+        Cell::TimestampTz(moment) => datetime_with_offset_value(*moment),
+        // agate knows no times of day: they are texts there.
+        Cell::Time(_) => Value::from(cell.to_string()),
         Cell::Binary(bytes) => Value::from(python_bytes(bytes)),
     }
 }

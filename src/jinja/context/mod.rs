@@ -115,7 +115,8 @@ pub fn shared(settings: &ContextSettings) -> Vec<(&'static str, Value)> {
         ("flags", json_record("flags", &settings.flags)),
         ("project_name", Value::from(settings.project_name.as_str())),
         ("dbt_version", Value::from(settings.dbt_version.as_str())),
-        ("run_started_at", Value::from(settings.run_started_at.format("%Y-%m-%d %H:%M:%S%.6f%:z").to_string())),
+        ("modules", super::modules::modules(settings.run_started_at)),
+        ("run_started_at", super::modules::utc_datetime_value(settings.run_started_at)),
         ("invocation_id", Value::from(settings.invocation_id.as_str())),
         ("invocation_args_dict", json_record("invocation_args_dict", &settings.invocation_args)),
         (

@@ -32,7 +32,7 @@ pub(super) fn ref_function(warehouse: Warehouse, empty: bool) -> Value {
         };
         let version = version.filter(|version| !is_absent(version)).map(|version| text(&version));
         let context = current(state)?;
-        let call = RefCall { package, name, version, span: None };
+        let call = RefCall { package, name, version, span: context.call_site() };
         let relation = context.host().reference(call).map_err(host_error)?;
         Ok(RelationObject::new(warehouse, &relation).limited(empty.then_some(0)).into_value())
     })
@@ -50,7 +50,7 @@ pub(super) fn source_function(warehouse: Warehouse, empty: bool) -> Value {
         let source_name = name_argument("source", "source name", source_name)?;
         let table_name = name_argument("source", "table name", table_name)?;
         let context = current(state)?;
-        let call = SourceCall { source_name, table_name, span: None };
+        let call = SourceCall { source_name, table_name, span: context.call_site() };
         let relation = context.host().source(call).map_err(host_error)?;
         Ok(RelationObject::new(warehouse, &relation).limited(empty.then_some(0)).into_value())
     })

@@ -125,3 +125,10 @@ fn plain_functions_do_what_pythons_do() {
     assert!(stage.message("{{ metric('m') }}").starts_with("not-supported: "));
     assert!(stage.message("{{ set_strict(1) }}").starts_with("jinja-render: "));
 }
+
+#[test]
+fn references_know_where_they_stand() {
+    let stage = Stage::default();
+    stage.render("select * from {{ ref('placed') }}");
+    assert_eq!(stage.take_asked(), ["ref at ref('placed')"]);
+}

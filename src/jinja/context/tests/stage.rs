@@ -242,6 +242,9 @@ impl Host for FakeHost {
     }
 
     fn reference(&self, call: RefCall) -> Result<Relation, HostError> {
+        if let Some(span) = call.span.as_ref().filter(|_| call.name == "placed") {
+            self.note(format!("ref at {}", span.text()));
+        }
         if call.name == "missing" {
             let message = "there is no `missing`".to_owned();
             return Err(HostError::Refused { code: Code::UnknownRef, message, help: None });

@@ -147,6 +147,9 @@ fn values_of_the_invocation() {
             ("{{ target.name }} {{ target.get('nope', 'd') }} {{ target.items() | length }}", "dev d 4"),
             ("{{ flags.WHICH }} {{ flags.FULL_REFRESH }} {{ flags.NOPE is undefined }}", "run False True"),
             ("{{ invocation_id }} {{ thread_id }} {{ dbt_version }} {{ execute }}", "an-id Thread-1 1.11.0 True"),
+            ("{{ run_started_at.strftime('%Y-%m-%d %H:%M') }}", "2023-11-14 22:13"),
+            ("{{ run_started_at }}", "2023-11-14 22:13:20.123456+00:00"),
+            ("{{ modules.datetime.date(2024, 1, 2) }}", "2024-01-02"),
             ("{{ dbt_metadata_envs }} {{ invocation_args_dict.which }}", "{'JOB': '7'} run"),
             ("{{ selected_resources }} {{ database }} {{ schema }}", "['model.shop.orders'] db main"),
             ("{{ sql }} {{ compiled_code }} {{ pre_hooks }}", "select 1 select 1 []"),
@@ -169,6 +172,24 @@ fn hooks_at_the_end_see_the_results() {
     assert_eq!(
         engine.render(&template, &context).expect("renders").text,
         "model.shop.orders True None {'unique_id': 'model.shop.orders'} ['a', 'b'] [('db', 'b'), (None, 'a')] None"
+    );
+}
+
+#[test]
+fn cells_are_dates_where_python_has_dates() {
+    let day = chrono::NaiveDate::from_ymd_opt(2024, 1, 2).expect("a day");
+    let moment = day.and_hms_opt(3, 4, 5).expect("a time");
+    let columns = [("d", ColumnType::Date), ("m", ColumnType::Timestamp), ("t", ColumnType::Time)];
+    let row = vec![Cell::Date(day), Cell::Timestamp(moment), Cell::Time(moment.time())];
+    let stage = Stage { answers: vec![("q", table(&columns, vec![row]))], ..Stage::default() };
+    let prefix = "{% set r = run_query('q')[0] %}";
+    assert_eq!(
+        stage.render(&format!("{prefix}{{{{ r.d }}}} {{{{ r.m }}}} {{{{ r.t }}}}")),
+        "2024-01-02 2024-01-02 03:04:05 03:04:05"
+    );
+    assert_eq!(
+        stage.render(&format!("{prefix}{{{{ r.m.isoformat() }}}} {{{{ r.d.strftime('%d.%m.%Y') }}}}")),
+        "2024-01-02T03:04:05 02.01.2024"
     );
 }
 
