@@ -11,6 +11,7 @@ pub mod sql;
 pub mod template;
 pub mod project;
 pub mod manifest;
+pub mod graph;
 pub mod adapter;
 pub mod jinja;
 pub mod plan;
