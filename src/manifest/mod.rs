@@ -39,15 +39,15 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The node that `ref(name)` or `ref(package, name)` means to a node of `from_package`: that package's
-    /// own first, then the root project's, then the only one there is, as dbt searches.
+    /// The node that `ref(name)` or `ref(package, name)` means to a node of `from_package`: the root project's
+    /// first, then that package's own, then the first there is, as dbt searches.
     pub fn find_reference(&self, package: Option<&str>, name: &str, from_package: &str) -> Option<&Node> {
         let by_package = self.references.get(name)?;
         let id = match package {
             Some(package) => by_package.get(package),
             None => by_package
-                .get(from_package)
-                .or_else(|| by_package.get(&self.project_name))
+                .get(&self.project_name)
+                .or_else(|| by_package.get(from_package))
                 .or_else(|| by_package.values().next()),
         }?;
         self.nodes.get(id)

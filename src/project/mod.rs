@@ -120,12 +120,17 @@ impl Project {
         self.variables.get(name).or_else(root).or_else(own)
     }
 
+    /// All variables as seen from a package.
+    pub fn visible_variables(&self, package: &str) -> Map<String, Json> {
+        let own = self.package(package).map(|package| &package.config);
+        let configs: Vec<&ProjectConfig> = own.into_iter().chain([&self.root_package().config]).collect();
+        visible_variables(&configs, package, &self.variables)
+    }
+
     /// Renders YAML texts as seen from a package. With `secrets`, variables with the secret prefix may be used:
     /// for connectors, whose values are never shown.
     pub fn templates(&self, package: &str, secrets: bool) -> Templates {
-        let own = self.package(package).map(|package| &package.config);
-        let configs: Vec<&ProjectConfig> = own.into_iter().chain([&self.root_package().config]).collect();
-        let variables = visible_variables(&configs, package, &self.variables);
+        let variables = self.visible_variables(package);
         scoped(&self.environment, Arc::new(variables), Some(&self.target), secrets)
     }
 
