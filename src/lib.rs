@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod graph;
 pub mod adapter;
 pub mod jinja;
+pub mod parse;
 pub mod plan;
 pub mod run;
 pub mod artifact;

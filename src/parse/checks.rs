@@ -51,7 +51,14 @@ pub fn materializations(manifest: &Manifest, registry: &Registry, found: &mut Di
 
 /// Config keys whose values are mappings, so that they need a `+` to be told from folders.
 const MAPPED_CONFIGS: [&str; 9] = [
-    "meta", "persist_docs", "grants", "docs", "contract", "quoting", "column_types", "freshness",
+    "meta",
+    "persist_docs",
+    "grants",
+    "docs",
+    "contract",
+    "quoting",
+    "column_types",
+    "freshness",
     "snapshot_meta_column_names",
 ];
 
@@ -59,7 +66,8 @@ const MAPPED_CONFIGS: [&str; 9] = [
 pub fn unused_config_paths(project: &Project, all: &Gathered, sources: &ReadSources, found: &mut Diagnostics) {
     let mut prefixes: FxHashMap<TreeKind, FxHashSet<String>> = FxHashMap::default();
     let nodes = all.all().filter_map(|node| Some((tree_of(node.resource_type)?, &node.fqn)));
-    let of_sources = sources.enabled.values().chain(sources.disabled.values()).map(|source| (TreeKind::Sources, &source.fqn));
+    let of_sources =
+        sources.enabled.values().chain(sources.disabled.values()).map(|source| (TreeKind::Sources, &source.fqn));
     for (kind, fqn) in nodes.chain(of_sources) {
         let known = prefixes.entry(kind).or_default();
         let mut prefix = String::new();

@@ -185,7 +185,8 @@ shop:
         let mut merging = Merging::default();
         let fqn: Vec<String> = ["shop", "staging", "stg_orders"].map(str::to_owned).into();
         merging.tree(&tree, &fqn);
-        let own = json!({"pre_hook": [{"sql": "select 2", "transaction": false}], "grants": {"+select": "z"}, "tags": "c"});
+        let own =
+            json!({"pre_hook": [{"sql": "select 2", "transaction": false}], "grants": {"+select": "z"}, "tags": "c"});
         merging.values(own.as_object().expect("an object"), |_| None);
         insta::assert_snapshot!(serde_json::to_string_pretty(&merging.values).expect("JSON"));
     }

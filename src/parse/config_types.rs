@@ -29,7 +29,9 @@ impl Kind {
             },
             Self::Number => value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok()),
             Self::Mapping => value.is_object(),
-            Self::OneOf(words) => value.as_str().is_some_and(|word| words.iter().any(|one| one.eq_ignore_ascii_case(word))),
+            Self::OneOf(words) => {
+                value.as_str().is_some_and(|word| words.iter().any(|one| one.eq_ignore_ascii_case(word)))
+            }
         }
     }
 
@@ -122,8 +124,11 @@ pub fn check(node: &Node, places: &FxHashMap<String, Span>, found: &mut Diagnost
         for key in ["pre-hook", "post-hook"] {
             if !node.config.hooks(key).is_empty() && places.contains_key(key) {
                 found.push(
-                    Diagnostic::warning(Code::Config, format!("the {key}s of the ephemeral model `{}` never run", node.name))
-                        .at(place(key), ""),
+                    Diagnostic::warning(
+                        Code::Config,
+                        format!("the {key}s of the ephemeral model `{}` never run", node.name),
+                    )
+                    .at(place(key), ""),
                 );
             }
         }

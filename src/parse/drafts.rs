@@ -40,10 +40,13 @@ pub fn index_properties<'a>(project: &'a Project, found: &mut Diagnostics) -> Pr
                 if let Some((first, _)) = index.get(&key) {
                     let what = node.section.noun();
                     found.push(
-                        Diagnostic::error(Code::DuplicateName, format!("the {what} `{}` is described twice", node.name))
-                            .at(node.name_span.clone(), "described again here")
-                            .at(first.name_span.clone(), "described first here")
-                            .help("put all that is said of it into one place"),
+                        Diagnostic::error(
+                            Code::DuplicateName,
+                            format!("the {what} `{}` is described twice", node.name),
+                        )
+                        .at(node.name_span.clone(), "described again here")
+                        .at(first.name_span.clone(), "described first here")
+                        .help("put all that is said of it into one place"),
                     );
                 } else {
                     index.insert(key, (node, file.original_file_path.as_str()));
@@ -55,11 +58,7 @@ pub fn index_properties<'a>(project: &'a Project, found: &mut Diagnostics) -> Pr
 }
 
 /// The nodes that files declare, in dbt's order: package by package, in each models, analyses, tests, seeds, hooks.
-pub fn collect<'a>(
-    project: &'a Project,
-    properties: &PropertiesIndex<'a>,
-    found: &mut Diagnostics,
-) -> Vec<Draft<'a>> {
+pub fn collect<'a>(project: &'a Project, properties: &PropertiesIndex<'a>, found: &mut Diagnostics) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
     for package in &project.packages {
         let kinds = [
@@ -202,9 +201,8 @@ pub fn report_unused_properties(
             continue;
         }
         let names = all.names_of(kind, package);
-        let warning =
-            Diagnostic::warning(Code::UnusedProperties, format!("there is no {} `{name}`", section.noun()))
-                .at(described.name_span.clone(), "described here, declared nowhere");
+        let warning = Diagnostic::warning(Code::UnusedProperties, format!("there is no {} `{name}`", section.noun()))
+            .at(described.name_span.clone(), "described here, declared nowhere");
         found.push(match nearest(name, names) {
             Some(near) => warning.help(format!("did you mean `{near}`?")),
             None => warning,

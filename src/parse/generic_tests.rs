@@ -8,9 +8,9 @@ use super::sources::{ReadSources, source_id};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceFile, Span, nearest};
 use crate::manifest::{ConfigMap, RefCall, SourceCall, TestMetadata};
 use crate::name::{ResourceType, UniqueId, quote_identifier};
+use crate::project::Package;
 use crate::project::properties::{ColumnProperties, Properties, Section};
 use crate::project::yaml::{Yaml, YamlValue};
-use crate::project::Package;
 use crate::template::{Templates, has_jinja};
 use indexmap::IndexMap;
 use md5::{Digest, Md5};
@@ -18,8 +18,20 @@ use serde_json::{Map, Value as Json};
 
 /// Keys of a test's entry that are config, not arguments.
 const CONFIG_KEYS: [&str; 14] = [
-    "severity", "tags", "enabled", "where", "limit", "warn_if", "error_if", "fail_calc", "store_failures",
-    "store_failures_as", "meta", "database", "schema", "alias",
+    "severity",
+    "tags",
+    "enabled",
+    "where",
+    "limit",
+    "warn_if",
+    "error_if",
+    "fail_calc",
+    "store_failures",
+    "store_failures_as",
+    "meta",
+    "database",
+    "schema",
+    "alias",
 ];
 
 /// From this length on a test's name is cut and gets a hash.
@@ -82,11 +94,8 @@ pub fn collect<'a>(
                 for table in &described.tables {
                     let id = source_id(package.name(), &described.name, &table.name);
                     let Some(source) = sources.enabled.get(&id) else { continue };
-                    let call = SourceCall {
-                        source_name: described.name.clone(),
-                        table_name: table.name.clone(),
-                        span: None,
-                    };
+                    let call =
+                        SourceCall { source_name: described.name.clone(), table_name: table.name.clone(), span: None };
                     let subject = Subject {
                         name: format!("{}_{}", described.name, table.name),
                         call: format!("source('{}', '{}')", described.name, table.name),
@@ -130,7 +139,8 @@ impl<'a> Builder<'_, 'a> {
         tests: &[Yaml],
         found: &mut Diagnostics,
     ) -> Vec<Draft<'a>> {
-        let of_columns = columns.iter().flat_map(|column| column.data_tests.iter().map(move |test| (Some(column), test)));
+        let of_columns =
+            columns.iter().flat_map(|column| column.data_tests.iter().map(move |test| (Some(column), test)));
         let all = of_columns.chain(tests.iter().map(|test| (None, test)));
         let mut drafts = Vec::new();
         for (column, test) in all {
@@ -187,7 +197,8 @@ impl<'a> Builder<'_, 'a> {
         };
         let file = SourceFile::new(entry.place.file().path(), raw_code.as_str());
         let mut node = blank(self.package.name(), ResourceType::Test, &full, &file, 0..raw_code.len());
-        node.unique_id = UniqueId::new(ResourceType::Test, self.package.name(), &format!("{full}.{}", hash(&full, &test)));
+        node.unique_id =
+            UniqueId::new(ResourceType::Test, self.package.name(), &format!("{full}.{}", hash(&full, &test)));
         node.path = format!("{short}.sql");
         node.original_file_path.clone_from(&subject.file.original_file_path);
         // The directories of the properties file, without the resource directory.
@@ -215,7 +226,8 @@ impl<'a> Builder<'_, 'a> {
             YamlValue::String(name) => (name.clone(), test.span.clone(), Map::new()),
             YamlValue::Mapping(entries) => match (entries.get("test_name"), entries.first()) {
                 (Some(entry), _) => {
-                    let name = entry.value.scalar_text().ok_or_else(|| bad(&entry.value.span, "a test's name is a text"))?;
+                    let name =
+                        entry.value.scalar_text().ok_or_else(|| bad(&entry.value.span, "a test's name is a text"))?;
                     let mut arguments = test.to_json_map();
                     arguments.shift_remove("test_name");
                     (name, entry.value.span.clone(), arguments)

@@ -170,7 +170,9 @@ impl Host for ParseHost {
             return Err(HostError::Refused {
                 code: Code::JinjaRender,
                 message: format!("the secret `{name}` cannot be used here"),
-                help: Some("secrets may stand in profiles.yml, packages.yml and in the `connector:` of a source".into()),
+                help: Some(
+                    "secrets may stand in profiles.yml, packages.yml and in the `connector:` of a source".into(),
+                ),
             });
         }
         Ok(self.surroundings.environment.get(name).cloned())

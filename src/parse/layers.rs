@@ -29,8 +29,11 @@ pub fn check(project: &Project, manifest: &Manifest, strict: bool, found: &mut D
             );
         }
         for id in &node.depends_on.nodes {
-            if let Some((other, read)) =
-                manifest.nodes.get(id).and_then(|read| Some((layer_of(read)?, read))).filter(|(other, _)| !layer.may_read(other))
+            if let Some((other, read)) = manifest
+                .nodes
+                .get(id)
+                .and_then(|read| Some((layer_of(read)?, read)))
+                .filter(|(other, _)| !layer.may_read(other))
             {
                 let call = node.refs.iter().find(|call| call.name == read.name).and_then(|call| call.span.clone());
                 let what = format!("`{}` of the layer `{}`", read.name, other.name);
@@ -49,7 +52,8 @@ pub fn check(project: &Project, manifest: &Manifest, strict: bool, found: &mut D
 }
 
 fn broken(node: &Node, layer: &Layer, what: &str, place: Option<Span>) -> Diagnostic {
-    let mut allowed: Vec<String> = std::iter::once(&layer.name).chain(&layer.reads).map(|name| format!("`{name}`")).collect();
+    let mut allowed: Vec<String> =
+        std::iter::once(&layer.name).chain(&layer.reads).map(|name| format!("`{name}`")).collect();
     if layer.reads_sources {
         allowed.push("sources".to_owned());
     }

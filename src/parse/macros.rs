@@ -148,8 +148,11 @@ pub fn describe(
         for described in package.properties.iter().flat_map(|properties| &properties.macros) {
             let id = UniqueId::new(ResourceType::Macro, package.name(), &described.name);
             let Some(entry) = manifest.macros.get_mut(&id) else {
-                let names =
-                    manifest.macros.values().filter(|entry| entry.package_name == package.name()).map(|entry| entry.name.as_str());
+                let names = manifest
+                    .macros
+                    .values()
+                    .filter(|entry| entry.package_name == package.name())
+                    .map(|entry| entry.name.as_str());
                 let warning = Diagnostic::warning(
                     Code::UnusedProperties,
                     format!("the package `{}` has no macro `{}`", package.name(), described.name),

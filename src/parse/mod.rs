@@ -28,9 +28,7 @@ use crate::manifest::Manifest;
 use crate::name::ResourceType;
 use crate::project::profile::Warehouse as TargetWarehouse;
 use crate::project::{DBT_VERSION, Project};
-use drafts::Draft;
 use host::Surroundings;
-use render::Finished;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 

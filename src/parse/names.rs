@@ -45,10 +45,10 @@ pub fn generate(
         let text = value::text(&answer);
         Ok(Some(text.trim().to_owned()).filter(|text| !value::is_absent(&answer) && !text.is_empty()))
     };
-    let config = |key: &str| {
-        node.config.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-    };
-    let schema = config("schema").or_else(|| (node.resource_type == ResourceType::Test).then(|| AUDIT_SCHEMA.to_owned()));
+    let config =
+        |key: &str| node.config.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let schema =
+        config("schema").or_else(|| (node.resource_type == ResourceType::Test).then(|| AUDIT_SCHEMA.to_owned()));
     Ok(Names {
         database: ask("database", config("database"), surroundings.database.as_deref())?,
         schema: ask("schema", schema, Some(&surroundings.schema))?,

@@ -98,7 +98,8 @@ mod tests {
         let file = SourceFile::new("a.sql", text);
         let places = Places::new(&file, &(0..text.len()));
         let reference = |package: Option<&str>, name: &str| {
-            let call = RefCall { package: package.map(str::to_owned), name: name.to_owned(), version: None, span: None };
+            let call =
+                RefCall { package: package.map(str::to_owned), name: name.to_owned(), version: None, span: None };
             places.reference(&call).map(|span| span.text().to_owned())
         };
         assert_eq!(reference(None, "b").as_deref(), Some("ref( 'b' )"));

@@ -89,7 +89,9 @@ impl Stage<'_> {
         let node = Arc::new(node);
         let mut context = self.context(&node, host);
         let within = |error: Diagnostic| {
-            Diagnostics::from(error.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone())))
+            Diagnostics::from(
+                error.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone())),
+            )
         };
         if let Some(test) = &node.test {
             let arguments = test_arguments(test, &context).map_err(within)?;

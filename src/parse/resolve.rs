@@ -53,7 +53,9 @@ impl Gathered {
 
     /// The names of a package's nodes of one kind.
     pub(super) fn names_of<'a>(&'a self, kind: ResourceType, package: &'a str) -> impl Iterator<Item = &'a str> {
-        self.all().filter(move |node| node.resource_type == kind && node.package_name == package).map(|node| node.name.as_str())
+        self.all()
+            .filter(move |node| node.resource_type == kind && node.package_name == package)
+            .map(|node| node.name.as_str())
     }
 
     /// Every node, the disabled ones too.
@@ -258,10 +260,11 @@ fn source(
     )
     .at(at, "");
     let known: Vec<String> = manifest.source_index.keys().map(|(source, table)| format!("{source}.{table}")).collect();
-    let tables = manifest.source_index.keys().filter(|(source, _)| source == source_name).map(|(_, table)| table.as_str());
-    let near = nearest(table_name, tables)
-        .map(|table| format!("{source_name}.{table}"))
-        .or_else(|| nearest(&format!("{source_name}.{table_name}"), known.iter().map(String::as_str)).map(str::to_owned));
+    let tables =
+        manifest.source_index.keys().filter(|(source, _)| source == source_name).map(|(_, table)| table.as_str());
+    let near = nearest(table_name, tables).map(|table| format!("{source_name}.{table}")).or_else(|| {
+        nearest(&format!("{source_name}.{table_name}"), known.iter().map(String::as_str)).map(str::to_owned)
+    });
     Target::Missing(Box::new(match near {
         Some(near) => complaint.help(format!("did you mean `{near}`?")),
         None => complaint.help("declare it under `sources:` in a properties file"),

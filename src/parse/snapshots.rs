@@ -22,8 +22,11 @@ pub fn collect<'a>(
                 let Some((relation, span)) = &described.relation else { continue };
                 if !is_reference(relation) {
                     found.push(
-                        Diagnostic::error(Code::YamlValue, format!("`{relation}` is no relation to take a snapshot of"))
-                            .at(span.clone(), "expected `ref('…')` or `source('…', '…')`"),
+                        Diagnostic::error(
+                            Code::YamlValue,
+                            format!("`{relation}` is no relation to take a snapshot of"),
+                        )
+                        .at(span.clone(), "expected `ref('…')` or `source('…', '…')`"),
                     );
                     continue;
                 }

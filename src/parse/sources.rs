@@ -36,8 +36,7 @@ pub fn read(stage: &Stage<'_>, found: &mut Diagnostics) -> ReadSources {
                 for table in &described.tables {
                     let mut source = of_table(stage, package, file, described, table);
                     source.description = descriptions.text(&table.description, &table.name_span, found);
-                    source.source_description =
-                        descriptions.text(&described.description, &described.name_span, found);
+                    source.source_description = descriptions.text(&described.description, &described.name_span, found);
                     source.columns = descriptions.columns(&table.columns, &table.name_span, found);
                     take(&mut sources, source, found);
                 }
