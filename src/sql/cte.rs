@@ -18,13 +18,11 @@ pub fn inject_ctes(sql: &str, ctes: &[(String, String)]) -> String {
     // The search reads Snowflake's tokens in any dialect: `//` starts no statement in DuckDB, and a
     // comment before `with` must be seen as one.
     let found = tokens(sql, Dialect::Snowflake);
-    match first_cte(sql, &found) {
-        Some(at) => format!("{}{injected}, {}", &sql[..at], &sql[at..]),
-        None => {
-            let start = found.iter().find(|token| token.kind != TokenKind::Space).map_or(0, |token| token.range.start);
-            format!("{}with{injected} {}", &sql[..start], &sql[start..])
-        }
+    if let Some(at) = first_cte(sql, &found) {
+        return format!("{}{injected}, {}", &sql[..at], &sql[at..]);
     }
+    let start = found.iter().find(|token| token.kind != TokenKind::Space).map_or(0, |token| token.range.start);
+    format!("{}with{injected} {}", &sql[..start], &sql[start..])
 }
 
 /// Where the first CTE (or a comment before it) stands after the first `with` outside parentheses.

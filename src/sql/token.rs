@@ -178,16 +178,9 @@ impl Scanner<'_> {
                 return;
             };
             // DuckDB nests comments as PostgreSQL does; Snowflake does not.
-            match rest.find("/*").filter(|open| *open < close && self.dialect == Dialect::DuckDb) {
-                Some(open) => {
-                    depth += 1;
-                    self.at += open + 2;
-                }
-                None => {
-                    depth -= 1;
-                    self.at += close + 2;
-                }
-            }
+            let nested = rest.find("/*").filter(|open| *open < close && self.dialect == Dialect::DuckDb);
+            depth = if nested.is_some() { depth + 1 } else { depth - 1 };
+            self.at += nested.unwrap_or(close) + 2;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::build::{in_parentheses, literal_number, literal_text, macro_call, number};
 use super::data_type::{Kind, kind};
+use super::variant::text;
 use super::{Refusal, Translator};
 use sqlparser::ast::{CastKind, Expr, Spanned, TypedString};
 
@@ -13,7 +14,7 @@ impl Translator<'_> {
             return;
         };
         let Some(wanted) = kind(data_type) else {
-            let message = format!("DuckDB has no counterpart of the type {data_type}");
+            let message = format!("there is no counterpart of the type {data_type}");
             self.refuse(place, "a cast", &Refusal::new(message, "keep the value as text or VARIANT"));
             return;
         };
@@ -28,12 +29,11 @@ impl Translator<'_> {
 
     /// `date '2024-01-01'`.
     pub(super) fn typed_string(&mut self, typed: &mut TypedString) {
-        match kind(&typed.data_type) {
-            Some(wanted) => typed.data_type = wanted.data_type(),
-            None => {
-                let message = format!("DuckDB has no counterpart of the type {}", typed.data_type);
-                self.refuse(typed.value.span, "a literal", &Refusal::new(message, ""));
-            }
+        if let Some(wanted) = kind(&typed.data_type) {
+            typed.data_type = wanted.data_type();
+        } else {
+            let message = format!("there is no counterpart of the type {}", typed.data_type);
+            self.refuse(typed.value.span, "a literal", &Refusal::new(message, ""));
         }
     }
 
@@ -48,7 +48,7 @@ impl Translator<'_> {
             }
             Kind::Text(_) => {
                 let is_number = literal_number(&operand).is_some();
-                if is_number { cast(operand, wanted, form) } else { self.text(operand) }
+                if is_number { cast(operand, wanted, form) } else { text(operand) }
             }
             Kind::Integer if !is_literal => macro_call("to_integer", vec![self.text_of_variant(operand)]),
             Kind::Boolean if !is_literal => macro_call("to_boolean", vec![operand]),

@@ -2,7 +2,7 @@
 
 use super::build::{call, in_parentheses, literal_text, macro_call, name, number, template};
 use super::functions::{self, Rule, Takes};
-use super::variant::is_text;
+use super::variant::{is_text, text};
 use super::{Refusal, Translator, cast, data_type, date_part, path, positional, rewrite};
 use crate::diagnostic::nearest;
 use sqlparser::ast::{
@@ -123,12 +123,10 @@ impl Translator<'_> {
 
     fn extract(&mut self, field: &str, operand: Expr, expr: &mut Expr) {
         let part = field.trim_matches('\'');
-        match date_part::date_or_time_part(part).or_else(|| date_part::extracted_part(part)) {
-            Some(part) => *expr = macro_call(part, vec![operand]),
-            None => {
-                let place = operand.span();
-                self.refuse(place, "`extract`", &rewrite::date::unknown_part(part));
-            }
+        if let Some(part) = date_part::date_or_time_part(part).or_else(|| date_part::extracted_part(part)) {
+            *expr = macro_call(part, vec![operand]);
+        } else {
+            self.refuse(operand.span(), "`extract`", &rewrite::date::unknown_part(part));
         }
     }
 
@@ -136,12 +134,11 @@ impl Translator<'_> {
         let Expr::Value(value) = &*expr else { return };
         let columns = self.scopes.last().and_then(|scope| scope.positional.as_ref());
         let wanted = positional(&value.value).and_then(|number| columns?.get(number.checked_sub(1)?));
-        match wanted {
-            Some(column) => *expr = Expr::Identifier(column.clone()),
-            None => {
-                let help = "name the column; by number it can only be had from `values`";
-                self.refuse(value.span, "a column by its number", &Refusal::new("its name is not known here", help));
-            }
+        if let Some(column) = wanted {
+            *expr = Expr::Identifier(column.clone());
+        } else {
+            let help = "name the column; by number it can only be had from `values`";
+            self.refuse(value.span, "a column by its number", &Refusal::new("its name is not known here", help));
         }
     }
 
@@ -154,12 +151,12 @@ impl Translator<'_> {
                 *expr = macro_call(function, operands);
             }
             BinaryOperator::StringConcat => {
-                **left = in_parentheses(self.text(taken(left)));
-                **right = in_parentheses(self.text(taken(right)));
+                **left = in_parentheses(text(taken(left)));
+                **right = in_parentheses(text(taken(right)));
             }
             BinaryOperator::Plus | BinaryOperator::Minus if matches!(**right, Expr::Interval(_)) => {
                 let sign = if *op == BinaryOperator::Minus { -1 } else { 1 };
-                self.add_interval(sign, expr);
+                add_interval(sign, expr);
             }
             BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply => {
                 **left = self.number_of_variant(taken(left));
@@ -190,7 +187,7 @@ impl Translator<'_> {
         }
         let all = |test: &dyn Fn(&Expr) -> bool| others.iter().all(|other| test(other));
         if all(&is_text) {
-            *operand = self.text(taken(operand));
+            *operand = text(taken(operand));
         } else if all(&is_number) {
             *operand = self.number_of_variant(taken(operand));
         } else if all(&|other| matches!(other, Expr::Value(value) if matches!(value.value, Value::Boolean(_)))) {
@@ -262,25 +259,10 @@ impl Translator<'_> {
         match interval_parts(interval) {
             Ok(parts) => {
                 let words: Vec<String> = parts.iter().map(|(count, part)| format!("{count} {part}")).collect();
-                interval.value = Box::new(super::build::literal_expr(&words.join(" ")));
+                *interval.value = super::build::literal_expr(&words.join(" "));
                 interval.leading_field = None;
             }
             Err(refusal) => self.refuse(interval.value.span(), "an interval", &refusal),
-        }
-    }
-
-    /// `date + interval '1 day'` keeps the date's type on Snowflake, so it is a `dateadd` of each part.
-    fn add_interval(&mut self, sign: i64, expr: &mut Expr) {
-        let Expr::BinaryOp { left, right, .. } = expr else { return };
-        let Expr::Interval(interval) = right.as_ref() else { return };
-        match interval_parts(interval) {
-            Ok(parts) => {
-                let start = rewrite::date::moment(taken(left));
-                *expr = parts.into_iter().fold(start, |moment, (count, part)| {
-                    macro_call(&format!("dateadd_{part}"), vec![number(sign * count), moment])
-                });
-            }
-            Err(_) => {} // The interval itself was refused already.
         }
     }
 
@@ -354,17 +336,29 @@ impl Translator<'_> {
         for argument in &mut list.args {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument else { continue };
             match takes {
-                Takes::Any => {}
                 Takes::Text => *expr = self.text_of_variant(taken(expr)),
                 Takes::Number => *expr = self.number_of_variant(taken(expr)),
                 Takes::Compared if self.is_variant(expr) => {
                     let help = "say as what it is compared: add `::string`, `::number` or another cast";
                     return Err(Refusal::new("it would compare the JSON text of a VARIANT", help));
                 }
-                Takes::Compared => {}
+                Takes::Any | Takes::Compared => {}
             }
         }
         Ok(())
+    }
+}
+
+/// `date + interval '1 day'` keeps the date's type on Snowflake, so it is a `dateadd` of each part. An interval that
+/// is not understood was refused already.
+fn add_interval(sign: i64, expr: &mut Expr) {
+    let Expr::BinaryOp { left, right, .. } = expr else { return };
+    let Expr::Interval(interval) = right.as_ref() else { return };
+    if let Ok(parts) = interval_parts(interval) {
+        let start = rewrite::date::moment(taken(left));
+        *expr = parts.into_iter().fold(start, |moment, (count, part)| {
+            macro_call(&format!("dateadd_{part}"), vec![number(sign * count), moment])
+        });
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::build::{in_parentheses, literal_expr, literal_number, literal_text, macro_call};
 use sqlparser::ast::{AccessExpr, BinaryOperator, Expr, JsonPath, JsonPathElem, Subscript};
+use std::fmt::Write;
 
 /// One step into a VARIANT.
 enum Step {
     Key(String),
     Index(i64),
     /// A key or index that is only known when the query runs.
-    Dynamic(Expr),
+    Dynamic(Box<Expr>),
 }
 
 /// `value:a.b[0]` as `(value -> '$.a.b[0]')`.
@@ -67,7 +68,7 @@ fn bracket(key: Expr) -> Step {
     } else if let Some(index) = literal_number(&key) {
         Step::Index(index)
     } else {
-        Step::Dynamic(key)
+        Step::Dynamic(Box::new(key))
     }
 }
 
@@ -77,9 +78,11 @@ fn walk(root: Expr, steps: impl Iterator<Item = Step>) -> Expr {
     for step in steps {
         match step {
             Step::Key(key) => path.push_str(&key_step(&key)),
-            Step::Index(index) => path.push_str(&format!("[{index}]")),
+            Step::Index(index) => {
+                let _ = write!(path, "[{index}]");
+            }
             Step::Dynamic(key) => {
-                value = macro_call("get", vec![with_path(value, &path), key]);
+                value = macro_call("get", vec![with_path(value, &path), *key]);
                 path.clear();
             }
         }

@@ -115,8 +115,9 @@ fn minus_to_except(body: &mut SetExpr) {
 /// The alias of a `flatten` (its own name where it has none), in lower case.
 fn flatten_alias(factor: &TableFactor) -> Option<String> {
     let (name, alias) = match factor {
-        TableFactor::Function { name, alias, .. } => (name.to_string(), alias),
-        TableFactor::Table { name, alias, args: Some(_), .. } => (name.to_string(), alias),
+        TableFactor::Function { name, alias, .. } | TableFactor::Table { name, alias, args: Some(_), .. } => {
+            (name.to_string(), alias)
+        }
         TableFactor::TableFunction { expr: Expr::Function(function), alias } => (function.name.to_string(), alias),
         _ => return None,
     };

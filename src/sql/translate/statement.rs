@@ -57,12 +57,11 @@ impl Translator<'_> {
     }
 
     fn column(&mut self, column: &mut ColumnDef) {
-        match kind(&column.data_type) {
-            Some(wanted) => column.data_type = wanted.data_type(),
-            None => {
-                let message = format!("DuckDB has no counterpart of the type {}", column.data_type);
-                self.refuse(column.name.span, "a column", &Refusal::new(message, "keep the value as text or VARIANT"));
-            }
+        if let Some(wanted) = kind(&column.data_type) {
+            column.data_type = wanted.data_type();
+        } else {
+            let message = format!("there is no counterpart of the type {}", column.data_type);
+            self.refuse(column.name.span, "a column", &Refusal::new(message, "keep the value as text or VARIANT"));
         }
         if column.options.iter().any(|option| matches!(option.option, ColumnOption::Identity(_))) {
             let refusal = Refusal::new("there are none", "number the rows in the model, or use a sequence");

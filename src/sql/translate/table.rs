@@ -6,7 +6,7 @@ use super::{Refusal, Translator, path};
 use sqlparser::ast::{
     Expr, ExprWithAlias, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
     ObjectName, PivotValueSource, SetExpr, Spanned, TableAlias, TableAliasColumnDef, TableFactor, TableFunctionArgs,
-    TableSampleKind, TableSampleMethod, TableSampleModifier, Value, ValueWithSpan,
+    TableSampleKind, TableSampleMethod, TableSampleModifier, TableSampleUnit, Value, ValueWithSpan,
 };
 
 impl Translator<'_> {
@@ -44,14 +44,14 @@ impl Translator<'_> {
                     let alias = alias.take();
                     *factor = one_row(alias);
                 } else {
-                    self.sample(sample);
+                    translate_sample(sample);
                 }
             }
             TableFactor::Derived { subquery, alias, sample, .. } => {
                 if matches!(subquery.body.as_ref(), SetExpr::Values(_)) {
                     name_values(subquery.body.as_ref(), alias);
                 }
-                self.sample(sample);
+                translate_sample(sample);
             }
             TableFactor::Pivot { .. } => self.pivot(factor),
             TableFactor::Unpivot { columns, .. } => name_unpivoted(columns),
@@ -67,7 +67,7 @@ impl Translator<'_> {
     fn table_function(&mut self, function: &Function, alias: Option<TableAlias>, factor: &mut TableFactor) {
         let title = function.name.to_string().to_lowercase();
         let translated = match title.as_str() {
-            "flatten" => self.flatten(&function.args),
+            "flatten" => flatten(&function.args),
             "generator" => generator(&function.args),
             "split_to_table" => positional(&function.args).map(|arguments| table_macro("split_to_table", arguments)),
             _ => Err(Refusal::new("this table function is not translated", "")),
@@ -78,65 +78,6 @@ impl Translator<'_> {
                 self.refuse(function.name.span(), &format!("`{title}`"), &refusal);
                 *factor = one_row(alias); // What stands inside is not looked at any more.
             }
-        }
-    }
-
-    /// `flatten(input => x [, path => 'a.b'] [, outer => true] [, recursive => true] [, mode => 'array'])`.
-    fn flatten(&mut self, arguments: &FunctionArguments) -> Result<TableFactor, Refusal> {
-        let named = match named_arguments(arguments) {
-            Some(named) => named,
-            None => vec![("input".to_owned(), positional(arguments)?.into_iter().next().ok_or_else(no_input)?)],
-        };
-        let mut input = None;
-        let (mut outer, mut recursive, mut mode, mut steps) = (false, false, "BOTH".to_owned(), None);
-        for (name, value) in named {
-            let help = "write the value as a literal";
-            let wrong = || Refusal::new(format!("the value of `{name}` is not understood"), help);
-            match name.as_str() {
-                "input" => input = Some(value),
-                "path" => steps = Some(literal_text(&value).ok_or_else(wrong)?),
-                "mode" => mode = literal_text(&value).ok_or_else(wrong)?.to_uppercase(),
-                "outer" => outer = boolean(&value).ok_or_else(wrong)?,
-                "recursive" => recursive = boolean(&value).ok_or_else(wrong)?,
-                other => return Err(Refusal::new(format!("the argument `{other}` is not known"), "")),
-            }
-        }
-        let mut input = input.ok_or_else(no_input)?;
-        if let Some(steps) = steps.filter(|steps| !steps.is_empty()) {
-            input = path::text_path(input, &steps);
-        }
-        if !matches!(mode.as_str(), "BOTH" | "ARRAY" | "OBJECT") {
-            return Err(Refusal::new(format!("the mode `{mode}` is not known"), "use BOTH, ARRAY or OBJECT"));
-        }
-        let kind = || super::build::literal_expr(&mode);
-        match (outer, recursive, mode.as_str()) {
-            (false, false, "BOTH") => Ok(table_macro("flatten", vec![input])),
-            (true, false, "BOTH") => Ok(table_macro("flatten_outer", vec![input])),
-            (false, false, _) => Ok(table_macro("flatten_of", vec![input, kind()])),
-            (true, false, _) => Ok(table_macro("flatten_outer_of", vec![input, kind()])),
-            (false, true, "BOTH") => Ok(table_macro("flatten_recursive", vec![input])),
-            (_, true, _) => Err(Refusal::new("`recursive` with `outer` or `mode` is not translated", "")),
-        }
-    }
-
-    /// `sample (10)`, `sample row (10 rows)` as `tablesample bernoulli (10 percent)`, …
-    fn sample(&mut self, sample: &mut Option<TableSampleKind>) {
-        let Some(TableSampleKind::BeforeTableAlias(kind) | TableSampleKind::AfterTableAlias(kind)) = sample else {
-            return;
-        };
-        use sqlparser::ast::TableSampleUnit::{Percent, Rows};
-        kind.modifier = TableSampleModifier::TableSample;
-        let Some(quantity) = &mut kind.quantity else { return };
-        let in_rows = quantity.unit == Some(Rows);
-        quantity.unit = Some(if in_rows { Rows } else { Percent });
-        // DuckDB counts rows out of a reservoir, its default; Bernoulli is Snowflake's default for a percentage.
-        kind.name = match (&kind.name, in_rows) {
-            (_, true) => None,
-            (Some(TableSampleMethod::System | TableSampleMethod::Block), false) => Some(TableSampleMethod::System),
-            (_, false) => Some(TableSampleMethod::Bernoulli),
-        };
-        if let Some(seed) = &mut kind.seed {
-            seed.modifier = sqlparser::ast::TableSampleSeedModifier::Repeatable;
         }
     }
 
@@ -157,6 +98,64 @@ impl Translator<'_> {
                 self.refuse(place, "`pivot`", &refusal);
             }
         }
+    }
+}
+
+/// `flatten(input => x [, path => 'a.b'] [, outer => true] [, recursive => true] [, mode => 'array'])`.
+fn flatten(arguments: &FunctionArguments) -> Result<TableFactor, Refusal> {
+    let named = match named_arguments(arguments) {
+        Some(named) => named,
+        None => vec![("input".to_owned(), positional(arguments)?.into_iter().next().ok_or_else(no_input)?)],
+    };
+    let mut input = None;
+    let (mut outer, mut recursive, mut mode, mut steps) = (false, false, "BOTH".to_owned(), None);
+    for (name, value) in named {
+        let help = "write the value as a literal";
+        let wrong = || Refusal::new(format!("the value of `{name}` is not understood"), help);
+        match name.as_str() {
+            "input" => input = Some(value),
+            "path" => steps = Some(literal_text(&value).ok_or_else(wrong)?),
+            "mode" => mode = literal_text(&value).ok_or_else(wrong)?.to_uppercase(),
+            "outer" => outer = boolean(&value).ok_or_else(wrong)?,
+            "recursive" => recursive = boolean(&value).ok_or_else(wrong)?,
+            other => return Err(Refusal::new(format!("the argument `{other}` is not known"), "")),
+        }
+    }
+    let mut input = input.ok_or_else(no_input)?;
+    if let Some(steps) = steps.filter(|steps| !steps.is_empty()) {
+        input = path::text_path(input, &steps);
+    }
+    if !matches!(mode.as_str(), "BOTH" | "ARRAY" | "OBJECT") {
+        return Err(Refusal::new(format!("the mode `{mode}` is not known"), "use BOTH, ARRAY or OBJECT"));
+    }
+    let kind = || super::build::literal_expr(&mode);
+    match (outer, recursive, mode.as_str()) {
+        (false, false, "BOTH") => Ok(table_macro("flatten", vec![input])),
+        (true, false, "BOTH") => Ok(table_macro("flatten_outer", vec![input])),
+        (false, false, _) => Ok(table_macro("flatten_of", vec![input, kind()])),
+        (true, false, _) => Ok(table_macro("flatten_outer_of", vec![input, kind()])),
+        (false, true, "BOTH") => Ok(table_macro("flatten_recursive", vec![input])),
+        (_, true, _) => Err(Refusal::new("`recursive` with `outer` or `mode` is not translated", "")),
+    }
+}
+
+/// `sample (10)`, `sample row (10 rows)` as `tablesample bernoulli (10 percent)`, …
+fn translate_sample(sample: &mut Option<TableSampleKind>) {
+    let Some(TableSampleKind::BeforeTableAlias(kind) | TableSampleKind::AfterTableAlias(kind)) = sample else {
+        return;
+    };
+    kind.modifier = TableSampleModifier::TableSample;
+    let Some(quantity) = &mut kind.quantity else { return };
+    let in_rows = quantity.unit == Some(TableSampleUnit::Rows);
+    quantity.unit = Some(if in_rows { TableSampleUnit::Rows } else { TableSampleUnit::Percent });
+    // DuckDB counts rows out of a reservoir, its default; Bernoulli is Snowflake's default for a percentage.
+    kind.name = match (&kind.name, in_rows) {
+        (_, true) => None,
+        (Some(TableSampleMethod::System | TableSampleMethod::Block), false) => Some(TableSampleMethod::System),
+        (_, false) => Some(TableSampleMethod::Bernoulli),
+    };
+    if let Some(seed) = &mut kind.seed {
+        seed.modifier = sqlparser::ast::TableSampleSeedModifier::Repeatable;
     }
 }
 

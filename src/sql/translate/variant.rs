@@ -93,8 +93,7 @@ impl Translator<'_> {
     pub(super) fn is_variant(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Nested(inner) => self.is_variant(inner),
-            Expr::BinaryOp { op: BinaryOperator::Arrow, .. } => true,
-            Expr::Cast { data_type: DataType::JSON, .. } => true,
+            Expr::BinaryOp { op: BinaryOperator::Arrow, .. } | Expr::Cast { data_type: DataType::JSON, .. } => true,
             Expr::Identifier(name) => {
                 let name = name.value.to_lowercase();
                 self.variants.contains(&name)
@@ -122,24 +121,15 @@ impl Translator<'_> {
             && arguments(function).first().is_some_and(|argument| self.is_variant(argument))
     }
 
-    /// The expression as text, written as Snowflake writes it.
-    pub(super) fn text(&self, expr: Expr) -> Expr {
-        match path_text(expr) {
-            Ok(text) => text,
-            Err(expr) if is_text(&expr) => expr,
-            Err(expr) => macro_call("to_varchar", vec![expr]),
-        }
-    }
-
     /// The same, but only where the expression is a VARIANT.
     pub(super) fn text_of_variant(&self, expr: Expr) -> Expr {
-        if self.is_variant(&expr) { self.text(expr) } else { expr }
+        if self.is_variant(&expr) { text(expr) } else { expr }
     }
 
     /// A VARIANT as a number, anything else as it is.
     pub(super) fn number_of_variant(&self, expr: Expr) -> Expr {
         if self.is_variant(&expr) {
-            let text = self.text(expr);
+            let text = text(expr);
             Expr::Cast {
                 kind: CastKind::Cast,
                 expr: Box::new(text),
@@ -152,14 +142,21 @@ impl Translator<'_> {
     }
 }
 
-/// `(v -> '$.a')` as `(v ->> '$.a')`; anything else is given back.
-fn path_text(expr: Expr) -> Result<Expr, Expr> {
-    match expr {
+/// The expression as text, written as Snowflake writes it: `(v -> '$.a')` as `(v ->> '$.a')`.
+pub(super) fn text(expr: Expr) -> Expr {
+    match without_parentheses(expr) {
         Expr::BinaryOp { left, op: BinaryOperator::Arrow, right } => {
-            Ok(in_parentheses(Expr::BinaryOp { left, op: BinaryOperator::LongArrow, right }))
+            in_parentheses(Expr::BinaryOp { left, op: BinaryOperator::LongArrow, right })
         }
-        Expr::Nested(inner) => path_text(*inner).map_err(|inner| Expr::Nested(Box::new(inner))),
-        other => Err(other),
+        expr if is_text(&expr) => in_parentheses(expr),
+        expr => macro_call("to_varchar", vec![expr]),
+    }
+}
+
+fn without_parentheses(expr: Expr) -> Expr {
+    match expr {
+        Expr::Nested(inner) => without_parentheses(*inner),
+        other => other,
     }
 }
 
@@ -167,16 +164,16 @@ fn path_text(expr: Expr) -> Result<Expr, Expr> {
 pub(super) fn is_text(expr: &Expr) -> bool {
     match expr {
         Expr::Nested(inner) => is_text(inner),
-        Expr::BinaryOp { op: BinaryOperator::LongArrow | BinaryOperator::StringConcat, .. } => true,
+        Expr::BinaryOp { op: BinaryOperator::LongArrow | BinaryOperator::StringConcat, .. }
+        | Expr::Substring { .. }
+        | Expr::Trim { .. } => true,
         Expr::Cast { data_type, .. } => matches!(data_type, DataType::Varchar(_)),
-        Expr::Substring { .. } | Expr::Trim { .. } => true,
         Expr::Function(function) => {
             is_one_of(function, &TEXT_FUNCTIONS)
                 || (is_one_of(function, &["coalesce", "nullif"]) && arguments(function).into_iter().all(is_text))
         }
         Expr::Case { conditions, else_result, .. } => {
-            conditions.iter().all(|branch| is_text(&branch.result))
-                && else_result.as_deref().is_none_or(|result| is_text(result))
+            conditions.iter().all(|branch| is_text(&branch.result)) && else_result.as_deref().is_none_or(is_text)
         }
         other => literal_text(other).is_some(),
     }

@@ -1,6 +1,7 @@
 //! Aggregates whose form or treatment of NULLs differs.
 
 use super::super::build::{call, in_parentheses, macro_call, object_name, template};
+use super::super::variant::text;
 use super::super::{Refusal, Translator};
 use super::{expect, required};
 use sqlparser::ast::{
@@ -52,10 +53,10 @@ fn keep_rows_where(function: &mut Function, condition: Expr) {
 }
 
 /// Text joined; '' for no row.
-pub(in super::super) fn listagg(translator: &mut Translator<'_>, mut function: Function) -> Result<Expr, Refusal> {
+pub(in super::super) fn listagg(_: &mut Translator<'_>, mut function: Function) -> Result<Expr, Refusal> {
     let [mut value, separator] = expect(take_arguments(&mut function)?, ["a value", "a separator"], 1)?;
     let value = required(&mut value)?;
-    let text = translator.text(value.clone());
+    let text = text(value.clone());
     if is_distinct(&function) {
         // DuckDB orders a distinct aggregate by its own argument only.
         for order in function.within_group.iter_mut().filter(|order| order.expr == value) {
@@ -92,9 +93,9 @@ fn array_of(function: Function, value: Expr) -> Expr {
 }
 
 /// An object of keys and values; pairs with a NULL are left out.
-pub(in super::super) fn object_agg(translator: &mut Translator<'_>, mut function: Function) -> Result<Expr, Refusal> {
+pub(in super::super) fn object_agg(_: &mut Translator<'_>, mut function: Function) -> Result<Expr, Refusal> {
     let [mut key, mut value] = expect(take_arguments(&mut function)?, ["a key", "a value"], 0)?;
-    let (key, value) = (translator.text(required(&mut key)?), required(&mut value)?);
+    let (key, value) = (text(required(&mut key)?), required(&mut value)?);
     let not_null = template("$1 is not null and $2 is not null", &[key.clone(), value.clone()]);
     let entry = template("{'k': $1, 'v': $2}", &[key, macro_call("to_variant", vec![value])]);
     let mut function = renamed(function, "list", vec![entry]);
@@ -124,6 +125,7 @@ pub(in super::super) fn count(_: &mut Translator<'_>, mut function: Function) ->
 }
 
 /// `percentile_cont(0.5) within group (order by x)`: DuckDB has it so too, NULLs never count.
+#[expect(clippy::unnecessary_wraps, reason = "all rules have one signature")]
 pub(in super::super) fn percentile(translator: &mut Translator<'_>, mut function: Function) -> Result<Expr, Refusal> {
     for order in &mut function.within_group {
         order.options.nulls_first = None;

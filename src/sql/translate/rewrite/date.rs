@@ -4,6 +4,7 @@ use super::super::build::{call, literal_expr, literal_number, literal_text, macr
 use super::super::data_type::Kind;
 use super::super::expression::plain_cast;
 use super::super::format::{self, Use};
+use super::super::variant::text;
 use super::super::{Refusal, Translator, date_part as parts};
 use super::{expect, required};
 use crate::diagnostic::nearest;
@@ -125,7 +126,7 @@ pub(in super::super) fn to_varchar(translator: &mut Translator<'_>, arguments: V
     let [mut value, pattern] = expect(arguments, ["a value", "a format"], 1)?;
     let value = required(&mut value)?;
     match pattern {
-        None => Ok(translator.text(value)),
+        None => Ok(text(value)),
         Some(pattern) => {
             let pattern = translated_format(&pattern, Use::Write)?;
             let value = plain_cast(translator.text_of_variant(value), &Kind::Timestamp);
@@ -146,85 +147,71 @@ fn translated_format(pattern: &Expr, purpose: Use) -> Result<String, Refusal> {
 }
 
 /// A text read by a format with `strptime` or `try_strptime`; without a format by `plain`.
-fn read(
-    translator: &Translator<'_>,
-    arguments: Vec<Expr>,
-    reader: &str,
-    plain: impl Fn(Expr) -> Expr,
-) -> Result<Expr, Refusal> {
+fn read(arguments: Vec<Expr>, reader: &str, plain: impl Fn(Expr) -> Expr) -> Result<Expr, Refusal> {
     let [mut value, pattern] = expect(arguments, ["a value", "a format"], 1)?;
     let value = required(&mut value)?;
     let automatic = pattern.as_ref().and_then(literal_text).is_some_and(|text| text.eq_ignore_ascii_case("auto"));
     match pattern {
         Some(pattern) if !automatic => {
             let pattern = translated_format(&pattern, Use::Read)?;
-            Ok(call(reader, vec![translator.text(value), literal_expr(&pattern)]))
+            Ok(call(reader, vec![text(value), literal_expr(&pattern)]))
         }
         _ => Ok(plain(value)),
     }
 }
 
 /// `to_date(value [, format])`, `date(…)`.
-pub(in super::super) fn to_date(translator: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+pub(in super::super) fn to_date(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
     let has_format = arguments.len() > 1;
-    let read = read(translator, arguments, "strptime", |value| macro_call("to_date", vec![value]))?;
+    let read = read(arguments, "strptime", |value| macro_call("to_date", vec![value]))?;
     Ok(if has_format { plain_cast(read, &Kind::Date) } else { read })
 }
 
 /// NULL where the text is no date.
-pub(in super::super) fn try_to_date(translator: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+pub(in super::super) fn try_to_date(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
     let has_format = arguments.len() > 1;
-    let read = read(translator, arguments, "try_strptime", |value| macro_call("try_to_date", vec![value]))?;
+    let read = read(arguments, "try_strptime", |value| macro_call("try_to_date", vec![value]))?;
     Ok(if has_format { plain_cast(read, &Kind::Date) } else { read })
 }
 
 /// `to_time(value [, format])`, `time(…)`.
 pub(in super::super) fn to_time(translator: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
-    let read = read(translator, arguments, "strptime", |value| translator.text_of_variant(value))?;
+    let read = read(arguments, "strptime", |value| translator.text_of_variant(value))?;
     Ok(plain_cast(read, &Kind::Time))
 }
 
 /// NULL where the text is no time.
-pub(in super::super) fn try_to_time(translator: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+pub(in super::super) fn try_to_time(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
     let has_format = arguments.len() > 1;
-    let read = read(translator, arguments, "try_strptime", |value| macro_call("try_to_time", vec![value]))?;
+    let read = read(arguments, "try_strptime", |value| macro_call("try_to_time", vec![value]))?;
     Ok(if has_format { plain_cast(read, &Kind::Time) } else { read })
 }
 
 /// `to_timestamp(text [, format])` or `to_timestamp(number [, scale])`.
-pub(in super::super) fn to_timestamp(translator: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
-    timestamp(translator, arguments, "to_timestamp_ntz")
+pub(in super::super) fn to_timestamp(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+    timestamp(arguments, "to_timestamp_ntz")
 }
 
 /// A timestamp with a zone is one in UTC here.
-pub(in super::super) fn to_timestamp_tz(
-    translator: &mut Translator<'_>,
-    arguments: Vec<Expr>,
-) -> Result<Expr, Refusal> {
-    timestamp(translator, arguments, "to_timestamp_tz")
+pub(in super::super) fn to_timestamp_tz(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+    timestamp(arguments, "to_timestamp_tz")
 }
 
-fn timestamp(translator: &Translator<'_>, arguments: Vec<Expr>, plain: &str) -> Result<Expr, Refusal> {
+fn timestamp(arguments: Vec<Expr>, plain: &str) -> Result<Expr, Refusal> {
     if let [value, scale] = arguments.as_slice()
         && literal_number(scale).is_some()
     {
         return Ok(macro_call("to_timestamp_of_scale", vec![value.clone(), scale.clone()]));
     }
-    read(translator, arguments, "strptime", |value| macro_call(plain, vec![value]))
+    read(arguments, "strptime", |value| macro_call(plain, vec![value]))
 }
 
 /// NULL where the text is no timestamp.
-pub(in super::super) fn try_to_timestamp(
-    translator: &mut Translator<'_>,
-    arguments: Vec<Expr>,
-) -> Result<Expr, Refusal> {
-    read(translator, arguments, "try_strptime", |value| macro_call("try_to_timestamp_ntz", vec![value]))
+pub(in super::super) fn try_to_timestamp(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+    read(arguments, "try_strptime", |value| macro_call("try_to_timestamp_ntz", vec![value]))
 }
 
 /// NULL where the text is no timestamp.
-pub(in super::super) fn try_to_timestamp_tz(
-    translator: &mut Translator<'_>,
-    arguments: Vec<Expr>,
-) -> Result<Expr, Refusal> {
-    read(translator, arguments, "try_strptime", |value| macro_call("try_to_timestamp_tz", vec![value]))
+pub(in super::super) fn try_to_timestamp_tz(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+    read(arguments, "try_strptime", |value| macro_call("try_to_timestamp_tz", vec![value]))
 }

@@ -82,9 +82,8 @@ fn with_flags(pattern: Expr, flags: Option<&Expr>) -> Result<(Expr, bool), Refus
     }
     for flag in flags.chars() {
         match flag {
-            'c' | 'i' | 'e' => {}
             'm' | 's' if !inline.contains(flag) => inline.push(flag),
-            'm' | 's' => {}
+            'c' | 'i' | 'e' | 'm' | 's' => {}
             other => return Err(Refusal::new(format!("the parameter `{other}` does not exist"), "use c, i, m, e, s")),
         }
     }

@@ -1,18 +1,19 @@
 //! Text.
 
 use super::super::build::{call, in_parentheses, literal_number};
+use super::super::variant::text;
 use super::super::{Refusal, Translator};
 use super::{expect, required};
 use sqlparser::ast::{BinaryOperator, Expr};
 
 /// NULL where any part is NULL, unlike DuckDB's.
-pub(in super::super) fn concat(translator: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
-    joined(arguments.into_iter().map(|argument| translator.text(argument)).collect())
+pub(in super::super) fn concat(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+    joined(arguments.into_iter().map(text).collect())
 }
 
 /// NULL where any part or the separator is NULL, unlike DuckDB's.
-pub(in super::super) fn concat_ws(translator: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
-    let mut texts = arguments.into_iter().map(|argument| translator.text(argument));
+pub(in super::super) fn concat_ws(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
+    let mut texts = arguments.into_iter().map(text);
     let Some(separator) = texts.next() else {
         return Err(Refusal::new("it takes a separator and values", ""));
     };

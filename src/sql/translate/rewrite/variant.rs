@@ -1,16 +1,19 @@
 //! VARIANTs, arrays and objects.
 
 use super::super::build::{call, literal_text, macro_call, template};
+use super::super::variant::text;
 use super::super::{Refusal, Translator, path};
 use super::{expect, required};
 use sqlparser::ast::{Array, Expr};
 
 /// An array of the values; NULLs stay in it.
+#[expect(clippy::unnecessary_wraps, reason = "all rules have one signature")]
 pub(in super::super) fn array_construct(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
     Ok(call("json_array", arguments))
 }
 
 /// An array of the values that are not NULL.
+#[expect(clippy::unnecessary_wraps, reason = "all rules have one signature")]
 pub(in super::super) fn array_construct_compact(_: &mut Translator<'_>, arguments: Vec<Expr>) -> Result<Expr, Refusal> {
     Ok(macro_call("array_compact", vec![call("json_array", arguments)]))
 }
@@ -92,5 +95,5 @@ pub(in super::super) fn json_extract_path_text(
     arguments: Vec<Expr>,
 ) -> Result<Expr, Refusal> {
     let found = get_path(translator, arguments)?;
-    Ok(translator.text(found))
+    Ok(text(found))
 }
