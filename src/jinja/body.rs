@@ -3,6 +3,7 @@
 //! A body's instructions borrow its text. Templates are compiled where they are rendered and dropped after,
 //! so that ten thousand models cost nothing while they are not rendered. Macros are kept: see [`interned`].
 
+use super::error::place;
 use super::operators::Operator;
 use super::patch;
 use super::scan::Scan;
@@ -11,7 +12,7 @@ use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, parse}
 use minijinja::value::Value;
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The text of one template or macro as minijinja parses it, and where it stands.
@@ -134,6 +135,28 @@ pub(super) struct CallSite {
     pub place: Range<usize>,
 }
 
+impl Body {
+    /// Where in the file an error says it is.
+    pub fn span(&self, error: &minijinja::Error) -> Span {
+        if error.range().is_some() {
+            return self.unit.span(place(error, self.unit.text()));
+        }
+        // Calls over several lines, and calls that a block is given to, know only the last line of an argument or of
+        // the block.
+        let line = error.line().unwrap_or_default();
+        let block = self.calls.iter().filter(|block| block.lines.contains(&line));
+        if let Some(block) = block.min_by_key(|block| block.lines.end() - block.lines.start()) {
+            return self.unit.span(block.expression.clone());
+        }
+        let call =
+            parse_unit(self.unit.text()).ok().and_then(|tree| super::calls::call_over_line(statements(&tree), line));
+        match call {
+            Some(call) => self.unit.span(call.start_offset as usize..call.end_offset as usize),
+            None => self.unit.span(place(error, self.unit.text())),
+        }
+    }
+}
+
 /// A body with its instructions.
 pub(super) struct Code<'s> {
     pub instructions: Instructions<'s>,
@@ -151,14 +174,28 @@ impl std::fmt::Debug for Code<'_> {
 pub(super) struct CallBlock {
     /// Where the block's declaration starts in its unit's text.
     pub offset: u32,
+    /// The lines of the block, from its tag to its end tag.
+    pub lines: RangeInclusive<usize>,
+    /// The call that the block is given to, from the start of the unit's text.
+    pub expression: Range<usize>,
     /// Names that the block uses and its surroundings have; their values are taken along.
     pub captures: Vec<String>,
     kept: OnceLock<Code<'static>>,
 }
 
 impl CallBlock {
-    pub fn new(offset: u32, captures: Vec<String>) -> Self {
-        Self { offset, captures, kept: OnceLock::new() }
+    pub fn new(
+        block: minijinja::machinery::Span,
+        expression: minijinja::machinery::Span,
+        captures: Vec<String>,
+    ) -> Self {
+        Self {
+            offset: block.start_offset,
+            lines: usize::from(block.start_line)..=usize::from(block.end_line),
+            expression: expression.start_offset as usize..expression.end_offset as usize,
+            captures,
+            kept: OnceLock::new(),
+        }
     }
 }
 

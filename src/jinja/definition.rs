@@ -130,8 +130,7 @@ fn define(package: &str, block: &Block, unit: Unit) -> Result<MacroDefinition, D
             .at(Span::new(&unit.file, block.tag.clone()), ""));
     };
     let arguments = body::parameter_names(declared);
-    let mut called = Vec::new();
-    calls::called_in(body::statements(&tree), &mut called);
+    let called = calls::called_in(body::statements(&tree));
     let name = match block.kind {
         BlockKind::Macro | BlockKind::Snapshot => block.name.clone(),
         BlockKind::Test => format!("test_{}", block.name),

@@ -2,7 +2,7 @@
 
 use super::body::{self, Body, FIRST_MARK, MARK, Purpose, Unit};
 use super::definition::MacroDefinition;
-use super::error::{place, syntax_error, to_diagnostic, word_at};
+use super::error::{syntax_error, to_diagnostic, word_at};
 use super::host::Phase;
 use super::registry::Registry;
 use super::runtime::{self, RenderContext};
@@ -107,11 +107,8 @@ impl Engine {
         purpose: Purpose,
         context: &Arc<RenderContext>,
     ) -> Result<((String, Option<Value>), Arc<Body>), Diagnostic> {
-        let unit = &template.0;
-        runtime::run_template(self.environment(context), unit, purpose, context).map_err(|error| {
-            let span = unit.span(place(&error, unit.text()));
-            self.diagnostic(error, Some(span), context)
-        })
+        runtime::run_template(self.environment(context), &template.0, purpose, context)
+            .map_err(|(error, span)| self.diagnostic(error, Some(span), context))
     }
 
     /// Calls a macro with these arguments.

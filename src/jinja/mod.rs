@@ -17,6 +17,7 @@ mod engine;
 mod environment;
 mod error;
 mod filters;
+mod formatting;
 pub mod host;
 mod json;
 mod literal;

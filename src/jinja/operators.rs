@@ -2,7 +2,6 @@
 
 use super::runtime::make_caller;
 use super::value::{dict, invalid, list, text, tuple, type_name};
-use minijinja::formatting::{FormatStyle, format};
 use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::fmt;
@@ -247,8 +246,7 @@ fn floor_divide(left: &Value, right: &Value) -> Result<Value, Error> {
 
 fn remainder(left: &Value, right: &Value) -> Result<Value, Error> {
     if let Some(pattern) = left.as_str() {
-        let args: Vec<Value> = if right.is_tuple() { right.try_iter()?.collect() } else { vec![right.clone()] };
-        return format(FormatStyle::Printf, pattern, &args).map(Value::from);
+        return super::formatting::printf(pattern, right).map(Value::from);
     }
     if let (Some(left), Some(right)) = (whole(left), whole(right)) {
         if right == 0 {

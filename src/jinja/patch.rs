@@ -14,7 +14,7 @@
 
 use super::body::{CallBlock, CallSite, NumberedName, numbered};
 use super::operators::Operator;
-use minijinja::machinery::{Instruction, Instructions, ast};
+use minijinja::machinery::{Instruction, Instructions, Span, ast};
 use minijinja::value::{Value, ValueKind};
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ const PLACED: [&str; 3] = ["ref", "source", "config"];
 /// A macro declared inside of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Declared {
-    /// By `{% call %}`.
-    ByCall,
+    /// By `{% call %}`, whose expression stands here.
+    ByCall(Span),
     /// By `{% macro %}`, which dbt does not support there.
     ByMacro,
 }
@@ -61,7 +61,7 @@ pub(super) fn each_declaration<'t, 's>(
             ast::Stmt::SetBlock(inner) => each_declaration(&inner.body, visit),
             ast::Stmt::AutoEscape(inner) => each_declaration(&inner.body, visit),
             ast::Stmt::FilterBlock(inner) => each_declaration(&inner.body, visit),
-            ast::Stmt::CallBlock(inner) => visit(&inner.macro_decl, Declared::ByCall),
+            ast::Stmt::CallBlock(inner) => visit(&inner.macro_decl, Declared::ByCall(inner.call_expr_span)),
             ast::Stmt::Macro(inner) => visit(inner, Declared::ByMacro),
             _ => {}
         }
@@ -76,16 +76,18 @@ pub(super) fn patch(
     is_template: bool,
 ) -> Found {
     let mut declared = Vec::new();
-    each_declaration(statements, &mut |declaration, kind| declared.push((declaration.span().start_offset, kind)));
+    each_declaration(statements, &mut |declaration, kind| declared.push((declaration.span(), kind)));
     let mut declared = declared.into_iter();
     let mut found = Found::default();
-    let placed_names = if is_template { unassigned(instructions) } else { vec![] };
+    let names = if is_template { unassigned(instructions) } else { vec![] };
+    let mut places = super::calls::places(statements, &names).into_iter();
     let mut at = 0;
     while let Some(instruction) = instructions.get(at) {
         if let Some(end) = closure_of(instructions, at) {
             match declared.next() {
-                Some((offset, Declared::ByCall)) => {
-                    found.calls.push(Arc::new(patch_caller(instructions, &end, offset, found.calls.len())));
+                Some((block, Declared::ByCall(expression))) => {
+                    let captures = patch_caller(instructions, &end, found.calls.len());
+                    found.calls.push(Arc::new(CallBlock::new(block, expression, captures)));
                 }
                 // dbt leaves a macro that is declared inside of a model undefined; so its name stays unknown here.
                 _ => {
@@ -105,11 +107,14 @@ pub(super) fn patch(
         let discarded = || instructions.get_span(at).is_some_and(|span| discards.contains(&span.start_offset));
         let replacement = match instruction {
             Instruction::Emit if !discards.is_empty() && discarded() => Some(Instruction::DiscardTop),
-            Instruction::CallFunction(name, count) if placed_names.contains(name) => placed(instructions, at, name)
-                .map(|site| {
-                    found.sites.push(site);
-                    Instruction::CallFunction(numbered(NumberedName::Site, found.sites.len() - 1), *count)
-                }),
+            Instruction::CallFunction(name, count) if names.contains(name) => {
+                places.next().and_then(|(placed, span)| {
+                    let name = names.iter().find(|known| *known == name).filter(|known| **known == placed)?;
+                    let place = span.start_offset as usize..span.end_offset as usize;
+                    found.sites.push(CallSite { name, place });
+                    Some(Instruction::CallFunction(numbered(NumberedName::Site, found.sites.len() - 1), *count))
+                })
+            }
             other => replacement(other, &mut found.literals),
         };
         if let (Some(new), Some(place)) = (replacement, instructions.get_mut(at)) {
@@ -131,13 +136,6 @@ fn unassigned(instructions: &Instructions<'_>) -> Vec<&'static str> {
         at += 1;
     }
     names
-}
-
-/// The site of a call that notes its place.
-fn placed(instructions: &Instructions<'_>, at: u32, name: &str) -> Option<CallSite> {
-    let name = PLACED.iter().find(|placed| **placed == name)?;
-    let span = instructions.get_span(at)?;
-    Some(CallSite { name, place: span.start_offset as usize..span.end_offset as usize })
 }
 
 /// The instruction that stands for another one, where it is another one.
@@ -202,7 +200,8 @@ fn closure_of(instructions: &Instructions<'_>, at: u32) -> Option<Closure> {
 
 /// `Enclose(n)* GetClosure LoadConst(parameters) BuildMacro` becomes
 /// `Lookup(n)* LoadConst(number) LoadConst(parameters) CallFunction(caller)`.
-fn patch_caller(instructions: &mut Instructions<'_>, closure: &Closure, offset: u32, number: usize) -> CallBlock {
+/// Gives the names that the block takes along.
+fn patch_caller(instructions: &mut Instructions<'_>, closure: &Closure, number: usize) -> Vec<String> {
     let mut captures = Vec::new();
     for at in closure.start..=closure.build {
         let Some(place) = instructions.get_mut(at) else { break };
@@ -220,5 +219,5 @@ fn patch_caller(instructions: &mut Instructions<'_>, closure: &Closure, offset: 
         };
         *place = replacement;
     }
-    CallBlock::new(offset, captures)
+    captures
 }

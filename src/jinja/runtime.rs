@@ -389,9 +389,8 @@ pub(super) fn call_macro(
         Err(failed) => match returned_value(&failed) {
             Some(value) => Ok(value),
             None => {
-                let place = error::place(&failed, body.unit.text());
-                let what = format!("macro `{}.{}`", definition.package, definition.name);
-                Err(at_site(failed, what, body.unit.span(place)))
+                let span = body.span(&failed);
+                Err(at_site(failed, format!("macro `{}.{}`", definition.package, definition.name), span))
             }
         },
     }
@@ -433,7 +432,8 @@ impl Object for Caller {
     fn call(self: &Arc<Self>, state: &mut State, args: &[Value]) -> Result<Value, Error> {
         let unit = &self.declared_in.unit;
         let outcome = body::with_call_block(unit, &self.block, |code| {
-            let bound = bind(&code.body, "caller", args)?;
+            let body = &code.body;
+            let bound = bind(body, "caller", args)?;
             let frame = Frame {
                 body: Arc::clone(&code.body),
                 arguments: bound.arguments,
@@ -444,17 +444,18 @@ impl Object for Caller {
                 context: Arc::clone(&self.context),
                 is_node_text: false,
             };
-            run(state.env(), code, frame)
+            run(state.env(), code, frame).map_err(|failed| {
+                if returned_value(&failed).is_some() {
+                    return failed;
+                }
+                let span = body.span(&failed);
+                at_site(failed, "the body of a `{% call %}` block".to_owned(), span)
+            })
         });
-        match outcome {
-            Ok((text, None)) => Ok(Value::from(text)),
+        match outcome? {
+            (text, None) => Ok(Value::from(text)),
             // `return` in a call block leaves the macro that called the block.
-            Ok((_, Some(value))) => Err(error::returned(value)),
-            Err(failed) if returned_value(&failed).is_some() => Err(failed),
-            Err(failed) => {
-                let place = error::place(&failed, unit.text());
-                Err(at_site(failed, "the body of a `{% call %}` block".to_owned(), unit.span(place)))
-            }
+            (_, Some(value)) => Err(error::returned(value)),
         }
     }
 }
@@ -571,14 +572,16 @@ pub(super) fn fell_through() -> Value {
     VALUE.get_or_init(|| Value::from_object(FellThrough)).clone()
 }
 
-/// Renders a template's unit: its text (with markers, if asked for) or its value, and its code's body.
+/// Renders a template's unit: its text (with markers, if asked for) or its value, and its code's body. An error
+/// comes with its place in the template.
 pub(super) fn run_template(
     environment: &Environment<'_>,
     unit: &Arc<body::Unit>,
     purpose: Purpose,
     context: &Arc<RenderContext>,
-) -> Result<(Outcome, Arc<Body>), Error> {
-    body::with_template(unit, purpose, |code| {
+) -> Result<(Outcome, Arc<Body>), (Error, Span)> {
+    let mut span = None;
+    let outcome = body::with_template(unit, purpose, |code| {
         let frame = Frame {
             body: Arc::clone(&code.body),
             arguments: vec![],
@@ -593,8 +596,15 @@ pub(super) fn run_template(
             Ok(outcome) => Ok((outcome, Arc::clone(&code.body))),
             Err(failed) => match returned_value(&failed) {
                 Some(value) => Ok(((String::new(), Some(value)), Arc::clone(&code.body))),
-                None => Err(failed),
+                None => {
+                    span = Some(code.body.span(&failed));
+                    Err(failed)
+                }
             },
         }
+    });
+    outcome.map_err(|failed| {
+        let span = span.unwrap_or_else(|| unit.span(error::place(&failed, unit.text())));
+        (failed, span)
     })
 }

@@ -142,6 +142,9 @@ impl<'a> Scanner<'a> {
                 _ => {}
             }
         }
+        if let Some(from) = start {
+            return Err(Failure::Found(Box::new(self.unended_tag(from))));
+        }
         if let Some(open) = self.open.last() {
             return Err(Failure::Found(Box::new(self.unclosed(open))));
         }
@@ -153,6 +156,14 @@ impl<'a> Scanner<'a> {
 
     fn span(&self, place: Range<usize>) -> Span {
         Span::new(self.file, self.base + place.start..self.base + place.end)
+    }
+
+    /// A tag whose `%}` the tokenizer did not see, most often because a bracket before it is still open.
+    fn unended_tag(&self, from: usize) -> Diagnostic {
+        let line = self.source[from..].find('\n').map_or(self.source.len(), |at| from + at);
+        Diagnostic::error(Code::JinjaSyntax, "this tag never ends")
+            .at(self.span(from..line), "no `%}` ends it")
+            .help("look for a bracket or a quote that is not closed")
     }
 
     fn unclosed(&self, open: &Open) -> Diagnostic {

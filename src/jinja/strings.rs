@@ -86,7 +86,11 @@ fn of_string(this: &str, method: &str, arguments: Arguments<'_>) -> Option<Resul
         "isdecimal" => Ok(Value::from(!this.is_empty() && this.chars().all(|letter| letter.is_ascii_digit()))),
         "istitle" => Ok(Value::from(this.chars().any(char::is_alphabetic) && title(this) == this)),
         "encode" => Ok(Value::from_bytes(this.as_bytes().to_vec())),
-        "format_map" => arguments_format_map(this, arguments),
+        "format" => {
+            let mut arguments = arguments;
+            super::formatting::braces(this, arguments.rest(), arguments.keywords()).map(Value::from)
+        }
+        "format_map" => format_map(this, arguments),
         _ => return None,
     };
     Some(answer)
@@ -121,7 +125,8 @@ fn split(this: &str, mut arguments: Arguments<'_>, from_right: bool) -> Result<V
 fn split_whitespace(this: &str, limit: Option<usize>, from_right: bool) -> Value {
     let Some(limit) = limit else { return strings(this.split_whitespace()) };
     let mut parts = Vec::new();
-    let mut rest = this.trim();
+    // Only the side from which it splits loses its whitespace: what is left after the last cut stays as it is.
+    let mut rest = if from_right { this.trim_end() } else { this.trim_start() };
     while !rest.is_empty() {
         let cut = if from_right { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
         match cut.filter(|_| parts.len() < limit) {
@@ -308,13 +313,12 @@ fn is_identifier(this: &str) -> bool {
         && this.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
 }
 
-fn arguments_format_map(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+fn format_map(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let mapping = arguments.required("mapping")?;
     if is_absent(&mapping) {
         return Err(invalid("format_map() argument must be a mapping"));
     }
     let pairs = super::value::pairs(&mapping).unwrap_or_default();
-    let keywords = pairs.into_iter().map(|(key, value)| (text(&key), value));
-    let keywords = Value::from(keywords.collect::<minijinja::value::Kwargs>());
-    minijinja::formatting::format(minijinja::formatting::FormatStyle::StrFormat, this, &[keywords]).map(Value::from)
+    let keywords = pairs.into_iter().map(|(key, value)| (text(&key), value)).collect();
+    super::formatting::braces(this, &[], keywords).map(Value::from)
 }

@@ -62,6 +62,11 @@ fn a_wrong_argument_points_at_the_call() {
 }
 
 #[test]
+fn a_call_over_several_lines_is_shown_from_its_start() {
+    insta::assert_snapshot!(frame("select\n  {{ add1(\n      n=1,\n      m=2\n  ) }}"));
+}
+
+#[test]
 fn an_undefined_value_is_named() {
     insta::assert_snapshot!(frame("select {{ model.columnz.id.name }}"));
 }
@@ -99,8 +104,13 @@ fn broken_expressions_are_underlined() {
 #[test]
 fn all_broken_macros_of_a_file_are_shown() {
     insta::assert_snapshot!(macro_file_frames(
-        "{% macro a() %}{{ 1 + }}{% endmacro %}\n{% macro b() %}fine{% endmacro %}\n{% macro c(x %}{% endmacro %}"
+        "{% macro a() %}{{ 1 + }}{% endmacro %}\n{% macro b() %}fine{% endmacro %}\n{% macro c() %}{{ ) }}{% endmacro %}"
     ));
+}
+
+#[test]
+fn a_tag_that_never_ends_is_shown() {
+    insta::assert_snapshot!(macro_file_frames("{% macro c(x %}\n{% endmacro %}"));
 }
 
 #[test]
