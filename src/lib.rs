@@ -15,6 +15,7 @@ pub mod graph;
 pub mod adapter;
 pub mod jinja;
 pub mod parse;
+pub mod compile;
 pub mod diff;
 pub mod plan;
 pub mod run;

@@ -6,11 +6,13 @@
 
 mod cache;
 mod duckdb;
+mod open;
 mod recorder;
 mod table;
 
 pub use cache::RelationCache;
 pub use duckdb::{Attachment, DuckDb, DuckDbSettings, Extension};
+pub use open::open;
 pub use recorder::{Recorded, Recorder};
 pub use table::{Cell, ColumnType, Table};
 
@@ -27,6 +29,9 @@ pub trait Adapter: Send + Sync {
 
     /// Opens a connection for one worker; `name` is for logs (a node's unique id or `master`).
     fn connect(&self, name: &str) -> Result<Box<dyn Connection>, DatabaseError>;
+
+    /// A column type in the warehouse's own words, as in `create table`.
+    fn type_word(&self, column_type: &ColumnType) -> String;
 
     /// What `debug` shows of the connection, secrets left out: label and value.
     fn describe(&self) -> Vec<(&'static str, String)>;

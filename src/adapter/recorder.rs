@@ -1,6 +1,6 @@
 //! An adapter that answers questions for real and only notes what would change: for dry runs and tests.
 
-use super::{Adapter, Answer, Batch, Cancel, Connection, DatabaseError, DatabaseErrorKind};
+use super::{Adapter, Answer, Batch, Cancel, ColumnType, Connection, DatabaseError, DatabaseErrorKind};
 use crate::name::RelationName;
 use crate::sql::{Dialect, StatementKind, split_statements, statement_kind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +46,10 @@ impl Adapter for Recorder {
             dialect: Dialect::from_word(self.type_name()).unwrap_or(Dialect::DuckDb),
             in_transaction: false,
         }))
+    }
+
+    fn type_word(&self, column_type: &ColumnType) -> String {
+        self.inner.type_word(column_type)
     }
 
     fn describe(&self) -> Vec<(&'static str, String)> {

@@ -1,12 +1,13 @@
 //! What templates are told while SQL is rendered and run: references resolved against the manifest.
 
-use super::{Compiler, Messages};
+use super::{Compiler, Messages, Surroundings};
 use crate::adapter::{Relation, RelationType, Table};
 use crate::diagnostic::{Code, Span, nearest};
 use crate::jinja::host::{Host, HostError, Phase, Session};
 use crate::manifest::{ConfigMap, Manifest, Node, RefCall, SourceCall};
 use crate::name::{Quoting, RelationName, ResourceType, UniqueId};
 use crate::project::Project;
+use crate::template::SECRET_PREFIX;
 use serde_json::Value as Json;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,40 +41,22 @@ pub struct NodeHost {
     project: Arc<Project>,
     manifest: Arc<Manifest>,
     node: Option<UniqueId>,
-    session: Option<Arc<dyn Session>>,
-    source_override: Option<SourceOverride>,
-    seed: Option<Arc<Table>>,
+    surroundings: Surroundings,
     messages: Messages,
     ephemerals: Mutex<Vec<UniqueId>>,
 }
 
 impl NodeHost {
-    /// A host for a node; with a session, templates may ask the warehouse.
-    pub fn new(compiler: &Compiler, node: Option<&Node>, session: Option<Arc<dyn Session>>) -> Self {
+    /// A host for a node, or for a text that belongs to none.
+    pub fn new(compiler: &Compiler, node: Option<&Node>, surroundings: &Surroundings) -> Self {
         Self {
             project: Arc::clone(&compiler.project),
             manifest: Arc::clone(&compiler.manifest),
             node: node.map(|node| node.unique_id.clone()),
-            session,
-            source_override: None,
-            seed: None,
+            surroundings: surroundings.clone(),
             messages: Arc::clone(&compiler.messages),
             ephemerals: Mutex::default(),
         }
-    }
-
-    /// Lets `source()` of one source give another relation.
-    #[must_use]
-    pub fn with_source(mut self, source: Option<SourceOverride>) -> Self {
-        self.source_override = source;
-        self
-    }
-
-    /// Gives the rows that `load_agate_table()` shows.
-    #[must_use]
-    pub fn with_seed(mut self, seed: Option<Arc<Table>>) -> Self {
-        self.seed = seed;
-        self
     }
 
     /// The ephemeral models that were referred to so far, in the order of first use.
@@ -133,7 +116,11 @@ impl Host for NodeHost {
         let Some(target) = target else {
             let names = self.manifest.references.keys().map(String::as_str);
             let help = nearest(&call.name, names).map(|name| format!("did you mean `{name}`?"));
-            return Err(refused(Code::UnknownRef, format!("there is no model, seed or snapshot `{}`", call.name), help));
+            return Err(refused(
+                Code::UnknownRef,
+                format!("there is no model, seed or snapshot `{}`", call.name),
+                help,
+            ));
         };
         self.check_declared(&target.unique_id, &format!("ref('{}')", call.name))?;
         if target.is_ephemeral() {
@@ -165,7 +152,7 @@ impl Host for NodeHost {
             return Err(refused(Code::UnknownSource, message, None));
         };
         self.check_declared(&source.unique_id, &format!("source('{}', '{}')", call.source_name, call.table_name))?;
-        match &self.source_override {
+        match &self.surroundings.source {
             Some(replaced) if replaced.source == source.unique_id => Ok(replaced.relation.clone()),
             _ => Ok(Relation { name: source.relation_name.clone(), relation_type: None }),
         }
@@ -184,13 +171,16 @@ impl Host for NodeHost {
     }
 
     fn variable(&self, name: &str) -> Option<Json> {
-        self.project.variable(self.package(), name)
+        self.project.variable(self.package(), name).cloned()
     }
 
     fn environment_variable(&self, name: &str) -> Result<Option<String>, HostError> {
-        self.project
-            .environment_variable(name)
-            .map_err(|found| refused(found.code(), found.message().to_owned(), found.advice().map(str::to_owned)))
+        if name.starts_with(SECRET_PREFIX) {
+            let message = format!("the secret `{name}` cannot be used here");
+            let help = "secrets may stand in profiles.yml, packages.yml and a source's `connector:`";
+            return Err(refused(Code::JinjaRender, message, Some(help.to_owned())));
+        }
+        Ok(self.project.environment.variables.get(name).cloned())
     }
 
     fn macro_called(&self, _id: &UniqueId) {}
@@ -200,7 +190,7 @@ impl Host for NodeHost {
     }
 
     fn session(&self) -> Option<&dyn Session> {
-        self.session.as_deref()
+        self.surroundings.session.as_deref()
     }
 
     fn log(&self, message: &str, visible: bool) {
@@ -216,7 +206,7 @@ impl Host for NodeHost {
     }
 
     fn seed(&self) -> Result<Arc<Table>, HostError> {
-        self.seed.clone().ok_or_else(|| {
+        self.surroundings.seed.clone().ok_or_else(|| {
             refused(
                 Code::Seed,
                 "load_agate_table() has rows only while a seed is loaded".to_owned(),

@@ -4,15 +4,18 @@ mod host;
 
 pub use host::{Message, NodeHost, SourceOverride};
 
-use crate::diagnostic::{Code, Diagnostic, SourceFile, Span};
-use crate::jinja::host::{Phase, Session};
-use crate::jinja::{Engine, RenderContext, Rendered, Template};
+use crate::adapter::{Relation, Table};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile};
+use crate::jinja::context::{self, NodeContext, NodeHandle, RunEnd, Warehouse};
+use crate::jinja::host::{Host, Session};
+use crate::jinja::{Engine, RenderContext, Template, Value, from_json};
 use crate::manifest::{Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::Project;
 use crate::sql::{self, Dialect};
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use std::path::Path;
+use serde_json::Value as Json;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The SQL of one node.
@@ -29,6 +32,13 @@ pub struct CompiledNode {
     pub ephemerals: Vec<UniqueId>,
 }
 
+impl CompiledNode {
+    /// A node that has no SQL of its own: a seed.
+    pub fn empty(node: &Node) -> Self {
+        Self { unique_id: node.unique_id.clone(), sql: "".into(), executable: "".into(), ephemerals: vec![] }
+    }
+}
+
 /// Where messages of templates go, with the node on whose behalf they are said, if it is one.
 pub type Messages = Arc<dyn Fn(Option<&UniqueId>, Message) + Send + Sync>;
 
@@ -38,19 +48,54 @@ pub struct Compiler {
     manifest: Arc<Manifest>,
     engine: Arc<Engine>,
     dialect: Dialect,
+    warehouse: Warehouse,
     messages: Messages,
-    ephemerals: Mutex<FxHashMap<UniqueId, CompiledNode>>,
+    /// Templates that look at `graph` share one.
+    graph: Value,
+    selected: Arc<Vec<UniqueId>>,
+    ephemerals: Mutex<FxHashMap<UniqueId, Arc<CompiledNode>>>,
+}
+
+/// What surrounds one rendering.
+#[derive(Default, Clone)]
+pub struct Surroundings {
+    /// The warehouse, where templates may ask it.
+    pub session: Option<Arc<dyn Session>>,
+    /// What stands in for a source of an extract model.
+    pub source: Option<SourceOverride>,
+    /// The rows of a seed that is being loaded.
+    pub seed: Option<Arc<Table>>,
+    /// Which worker renders: `thread_id`.
+    pub thread: String,
+    /// What hooks at the end of a run see.
+    pub run_end: Option<RunEnd>,
+}
+
+/// The outermost step of a finding's chain: the node that was rendered.
+fn in_node(node: &Node) -> impl Fn(Diagnostic) -> Diagnostic {
+    let what = format!("in {} `{}`", node.resource_type, node.name);
+    move |found| found.within(what.clone(), None)
 }
 
 impl Compiler {
-    /// A compiler for the project's target.
-    pub fn new(project: &Arc<Project>, manifest: &Arc<Manifest>, engine: &Arc<Engine>, messages: Messages) -> Self {
+    /// A compiler for the project's target. `selected` is what templates see as `selected_resources`.
+    pub fn new(
+        project: &Arc<Project>,
+        manifest: &Arc<Manifest>,
+        engine: &Arc<Engine>,
+        selected: Vec<UniqueId>,
+        messages: Messages,
+    ) -> Self {
+        let snowflake = project.target.type_name() == "snowflake";
         Self {
             project: Arc::clone(project),
             manifest: Arc::clone(manifest),
             engine: Arc::clone(engine),
-            dialect: project.dialect(),
+            dialect: if snowflake { Dialect::Snowflake } else { Dialect::DuckDb },
+            warehouse: if snowflake { Warehouse::Snowflake } else { Warehouse::DuckDb },
             messages,
+            graph: context::graph_value(manifest),
+            selected: Arc::new(selected),
             ephemerals: Mutex::default(),
         }
     }
@@ -60,50 +105,240 @@ impl Compiler {
         &self.manifest
     }
 
-    /// The engine that renders them.
+    /// The project that it was made from.
+    pub fn project(&self) -> &Arc<Project> {
+        &self.project
+    }
+
+    /// The engine that renders.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// The warehouse of the target, as templates tell warehouses apart.
+    pub fn warehouse(&self) -> Warehouse {
+        self.warehouse
     }
 
     /// The dialect of the target.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
-}
 
-/// What surrounds one rendering.
-#[derive(Default)]
-pub struct Surroundings {
-    /// The warehouse, where templates may ask it.
-    pub session: Option<Arc<dyn Session>>,
-    /// What stands in for a source of an extract model.
-    pub source: Option<SourceOverride>,
-}
+    /// The dialect in which a node is written. Generic tests, hooks and seeds are always in the target's own:
+    /// their SQL comes from macros that are dispatched for it.
+    pub fn dialect_of(&self, node: &Node) -> Dialect {
+        let follows_target =
+            node.test.is_some() || matches!(node.resource_type, ResourceType::Operation | ResourceType::Seed);
+        match node.config.dialect().and_then(Dialect::from_word) {
+            Some(dialect) if !follows_target => dialect,
+            _ => self.dialect,
+        }
+    }
 
-impl Compiler {
+    /// Whether any of these nodes is written in another dialect than the target's.
+    pub fn translates(&self, ids: &[UniqueId]) -> bool {
+        ids.iter().filter_map(|id| self.manifest.nodes.get(id)).any(|node| self.dialect_of(node) != self.dialect)
+    }
+
     /// Renders a node's SQL, with the CTEs of the ephemeral models that it uses, and translates it where it is
     /// written in another dialect than the target's.
-    pub fn compile(&self, node: &Node, surroundings: Surroundings) -> Result<CompiledNode, Diagnostic> {
-        let session = surroundings.session;
-        let host = NodeHost::new(self, Some(node), session.clone()).with_source(surroundings.source);
-        let host = Arc::new(host);
-        let template = Template::compile(&node.file, node.code.clone())?;
-        let rendered = self.render(&template, node, &host)?;
+    pub fn compile(&self, node: &Node, surroundings: &Surroundings) -> Result<CompiledNode> {
+        let template = Template::compile(&node.file, node.code_range.clone()).map_err(in_node(node))?;
+        let host = Arc::new(NodeHost::new(self, Some(node), surroundings));
+        let context = self.context(Some(node), None, surroundings, &host)?;
+        let rendered = self.engine.render(&template, &context).map_err(in_node(node))?;
         let mut ephemerals = Vec::new();
-        for id in host.ephemerals() {
-            self.collect_ephemerals(&id, session.as_ref(), &mut ephemerals)?;
-        }
-        let ctes: Vec<(String, String)> = ephemerals
-            .iter()
-            .filter_map(|compiled| Some((host::ephemeral_name(self.manifest.nodes.get(&compiled.unique_id)?), compiled.sql.to_string())))
-            .collect();
-        let sql = sql::inject_ctes(&rendered.text, &ctes);
+        self.collect_ephemerals(&host.ephemerals(), surroundings, &mut ephemerals)?;
+        let sql = self.with_ephemerals(&rendered.text, &ephemerals);
         let executable = self.translate(node, &sql)?;
         Ok(CompiledNode {
             unique_id: node.unique_id.clone(),
             executable,
             sql: sql.into(),
-            ephemerals: ephemerals.into_iter().map(|compiled| compiled.unique_id).collect(),
+            ephemerals: ephemerals.iter().map(|compiled| compiled.unique_id.clone()).collect(),
         })
+    }
+
+    /// Compiles SQL that belongs to no node, as `--inline` gives it. It is written in the project's own dialect
+    /// if `dialect` says so, else in the target's.
+    pub fn compile_inline(&self, sql: &str, dialect: Dialect, surroundings: &Surroundings) -> Result<CompiledNode> {
+        let file = SourceFile::new("inline", sql);
+        let template = Template::whole(&file)?;
+        let host = Arc::new(NodeHost::new(self, None, surroundings));
+        let context = self.context(None, None, surroundings, &host)?;
+        let rendered = self.engine.render(&template, &context)?;
+        let mut ephemerals = Vec::new();
+        self.collect_ephemerals(&host.ephemerals(), surroundings, &mut ephemerals)?;
+        let sql = self.with_ephemerals(&rendered.text, &ephemerals);
+        let executable = self.translate_text("inline", &sql, dialect)?;
+        Ok(CompiledNode {
+            unique_id: "sql operation.inline".into(),
+            executable,
+            sql: sql.into(),
+            ephemerals: ephemerals.iter().map(|compiled| compiled.unique_id.clone()).collect(),
+        })
+    }
+
+    /// Compiles many nodes on all cores. What fails is reported, the rest is given in the order asked for.
+    pub fn compile_all(&self, ids: &[UniqueId], surroundings: &Surroundings) -> (Vec<CompiledNode>, Diagnostics) {
+        let nodes: Vec<&Node> = ids.iter().filter_map(|id| self.manifest.nodes.get(id)).collect();
+        let outcomes: Vec<Result<CompiledNode>> =
+            on_deep_stacks(|| nodes.par_iter().map(|node| self.compile(node, surroundings)).collect());
+        let mut found = Diagnostics::new();
+        let compiled = outcomes.into_iter().filter_map(|outcome| found.keep(outcome)).collect();
+        (compiled, found)
+    }
+
+    /// The render context of a node, for its own text or for a macro that is called for it.
+    pub fn context(
+        &self,
+        node: Option<&Node>,
+        compiled: Option<&CompiledNode>,
+        surroundings: &Surroundings,
+        host: &Arc<NodeHost>,
+    ) -> Result<Arc<RenderContext>> {
+        let plain = self.context_with(node, compiled, surroundings, host, vec![]);
+        match node.and_then(|node| node.test.as_ref()) {
+            Some(test) => {
+                let arguments = context::test_arguments(test, &plain)?;
+                Ok(self.context_with(node, compiled, surroundings, host, vec![(context::TEST_ARGUMENTS, arguments)]))
+            }
+            None => Ok(plain),
+        }
+    }
+
+    fn context_with(
+        &self,
+        node: Option<&Node>,
+        compiled: Option<&CompiledNode>,
+        surroundings: &Surroundings,
+        host: &Arc<NodeHost>,
+        more: Vec<(&'static str, Value)>,
+    ) -> Arc<RenderContext> {
+        let target = &self.project.target;
+        let values = context::node_values(
+            self.warehouse,
+            NodeContext {
+                node: node.map(|node| NodeHandle::Manifest(Arc::clone(&self.manifest), node.unique_id.clone())),
+                execute: true,
+                database: target.database.clone(),
+                schema: target.schema.clone(),
+                compiled: compiled.map(|compiled| Arc::clone(&compiled.executable)),
+                this: None,
+                graph: Some(self.graph.clone()),
+                selected: Some(Arc::clone(&self.selected)),
+                thread_id: surroundings.thread.clone(),
+                run_end: surroundings.run_end.clone(),
+                more,
+            },
+        );
+        let package = node.map_or_else(|| self.project.name(), |node| &node.package_name);
+        let host: Arc<dyn Host> = Arc::clone(host) as Arc<dyn Host>;
+        RenderContext::new(&self.engine, package, values, host)
+    }
+
+    /// Calls a macro that belongs to no node, with plain values; gives its text.
+    pub fn call_text(&self, name: &str, arguments: &[Json], surroundings: &Surroundings) -> Result<String> {
+        let arguments: Vec<Value> = arguments.iter().map(from_json).collect();
+        self.call(name, &arguments, surroundings).map(|value| value.to_string())
+    }
+
+    /// Calls a macro that belongs to no node, with a relation; what it gives is not wanted.
+    pub fn call_for_relation(&self, name: &str, relation: &Relation, surroundings: &Surroundings) -> Result<()> {
+        self.call(name, &[context::relation_value(self.warehouse, relation)], surroundings).map(|_| ())
+    }
+
+    fn call(&self, name: &str, arguments: &[Value], surroundings: &Surroundings) -> Result<Value> {
+        let registry = self.engine.registry();
+        let Some(definition) =
+            registry.find(name, self.project.name()).or_else(|| registry.get("strata", name).cloned())
+        else {
+            return Err(Diagnostic::error(Code::UnknownMacro, format!("there is no macro `{name}`")).into());
+        };
+        let host = Arc::new(NodeHost::new(self, None, surroundings));
+        let context = self.context(None, None, surroundings, &host)?;
+        Ok(self.engine.call_macro(&definition, arguments, &[], &context)?)
+    }
+
+    /// The ephemeral models behind `ids`, each once, what they need before them.
+    fn collect_ephemerals(
+        &self,
+        ids: &[UniqueId],
+        surroundings: &Surroundings,
+        into: &mut Vec<Arc<CompiledNode>>,
+    ) -> Result<()> {
+        for id in ids {
+            if into.iter().any(|known| known.unique_id == *id) {
+                continue;
+            }
+            let compiled = self.ephemeral(id, surroundings)?;
+            self.collect_ephemerals(&compiled.ephemerals, surroundings, into)?;
+            into.push(compiled);
+        }
+        Ok(())
+    }
+
+    /// An ephemeral model's own SQL without CTEs, rendered once for all who refer to it.
+    fn ephemeral(&self, id: &UniqueId, surroundings: &Surroundings) -> Result<Arc<CompiledNode>> {
+        let known = self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some(compiled) = known {
+            return Ok(compiled);
+        }
+        let node = self.manifest.nodes.get(id).ok_or_else(|| {
+            Diagnostic::error(Code::Internal, format!("the ephemeral model `{id}` is not in the manifest"))
+        })?;
+        let template = Template::compile(&node.file, node.code_range.clone())?;
+        let host = Arc::new(NodeHost::new(self, Some(node), surroundings));
+        let context = self.context(Some(node), None, surroundings, &host)?;
+        let rendered = self.engine.render(&template, &context).map_err(in_node(node))?;
+        let sql: Arc<str> = rendered.text.into();
+        let compiled = Arc::new(CompiledNode {
+            unique_id: id.clone(),
+            executable: Arc::clone(&sql),
+            sql,
+            ephemerals: host.ephemerals(),
+        });
+        self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&compiled));
+        Ok(compiled)
+    }
+
+    fn with_ephemerals(&self, sql: &str, ephemerals: &[Arc<CompiledNode>]) -> String {
+        if ephemerals.is_empty() {
+            return sql.to_owned();
+        }
+        let ctes: Vec<(String, String)> = ephemerals
+            .iter()
+            .filter_map(|compiled| {
+                let node = self.manifest.nodes.get(&compiled.unique_id)?;
+                Some((host::ephemeral_name(node), compiled.sql.to_string()))
+            })
+            .collect();
+        sql::inject_ctes(sql, &ctes)
+    }
+
+    fn translate(&self, node: &Node, sql: &str) -> Result<Arc<str>> {
+        let path = format!("target/compiled/{}/{}", node.package_name, node.original_file_path);
+        self.translate_text(&path, sql, self.dialect_of(node))
+            .map_err(|found| found.into_iter().map(in_node(node)).collect())
+    }
+
+    fn translate_text(&self, path: &str, sql: &str, from: Dialect) -> Result<Arc<str>> {
+        if from == self.dialect {
+            return Ok(sql.into());
+        }
+        Ok(sql::translate(&SourceFile::new(path, sql), from, self.dialect)?.into())
+    }
+}
+
+/// Macros may call each other a few hundred levels deep, and a level takes some 20 KB in a debug build.
+const STACK_SIZE: usize = 64 * 1024 * 1024;
+
+/// Does parallel work on threads whose stacks are deep enough for rendering.
+fn on_deep_stacks<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().stack_size(STACK_SIZE).build() {
+        Ok(pool) => pool.install(work),
+        // A system that gives no new threads: the ones that are there do.
+        Err(_) => work(),
     }
 }

@@ -130,6 +130,8 @@ pub enum Event {
     Found(Diagnostic),
     /// A macro said something to people.
     Message(String),
+    /// A macro said something to the log file only.
+    Logged(String),
     /// A statement was sent, for `--debug` and the log file.
     Statement {
         /// The node on whose behalf.

@@ -1,34 +1,49 @@
 //! Runs the nodes of a plan on several workers, each node as soon as what it waits for is through.
 
 use super::event::{NodeResult, Status};
+use crate::adapter::Cancel;
 use crate::plan::Plan;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Macros may call each other a few hundred levels deep, and a level takes some 20 KB in a debug build.
 const STACK_SIZE: usize = 64 * 1024 * 1024;
 
 /// A request to stop that all threads see.
-#[derive(Debug, Default)]
-pub struct CancelFlag(AtomicBool);
+#[derive(Default)]
+pub struct CancelFlag {
+    asked: AtomicBool,
+    statements: Mutex<Vec<Arc<dyn Cancel>>>,
+}
 
 impl CancelFlag {
-    /// Asks everything to stop.
+    /// Asks everything to stop, and stops the statements that run.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.asked.store(true, Ordering::SeqCst);
+        self.statements().iter().for_each(|statement| statement.cancel());
     }
 
     /// Whether something asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Has a connection's statements stopped as well.
+    pub fn register(&self, connection: Arc<dyn Cancel>) {
+        self.statements().push(connection);
     }
 
     /// The flag itself, for those who only look.
     pub fn as_atomic(&self) -> &AtomicBool {
-        &self.0
+        &self.asked
+    }
+
+    fn statements(&self) -> MutexGuard<'_, Vec<Arc<dyn Cancel>>> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

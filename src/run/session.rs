@@ -2,7 +2,7 @@
 //! node's transaction before it ends.
 
 use super::event::{Emit, Event};
-use crate::adapter::{Answer, Connection, DatabaseError, DatabaseErrorKind, Relation, RelationCache, Response};
+use crate::adapter::{Answer, Batch, Connection, DatabaseError, DatabaseErrorKind, Relation, RelationCache, Response};
 use crate::jinja::host::{FailedStatement, HostError, Session};
 use crate::name::{RelationName, UniqueId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,8 +30,8 @@ struct Work {
     closing: Option<Closing>,
     seed: Option<SeedLoader>,
     changes: Vec<Change>,
-    last: Answer,
     written: Response,
+    failure: Option<DatabaseErrorKind>,
 }
 
 /// A change of the cache that a rollback takes back.
@@ -60,14 +60,22 @@ impl WorkerSession {
         self.commit()
     }
 
+    /// Appends the rows of a batch to a table.
+    pub fn load(&self, into: &RelationName, batch: &Batch) -> Result<u64, Box<FailedStatement>> {
+        self.connection().load(into, batch).map_err(|error| {
+            self.work().failure = Some(error.kind);
+            failed(&format!("load into {into}"), error)
+        })
+    }
+
     /// Works on the connection itself.
     pub fn with_connection<T>(&self, work: impl FnOnce(&mut dyn Connection) -> T) -> T {
         work(self.connection().as_mut())
     }
 
-    /// The last answer that had rows.
-    pub fn last_answer(&self) -> Answer {
-        self.work().last.clone()
+    /// What kind of error the node's last failed statement gave.
+    pub fn failure(&self) -> Option<DatabaseErrorKind> {
+        self.work().failure
     }
 
     /// What the warehouse said of the last statement that wrote rows.
@@ -92,7 +100,10 @@ impl WorkerSession {
             sql: sql.to_owned(),
             elapsed: started.elapsed(),
         });
-        answer.map_err(|error| failed(sql, error))
+        answer.map_err(|error| {
+            self.work().failure = Some(error.kind);
+            failed(sql, error)
+        })
     }
 
     /// Notes what was known of a name before it changes.
@@ -115,9 +126,6 @@ impl Session for WorkerSession {
         let mut work = self.work();
         if answer.response.rows_affected.is_some() && answer.table.columns.is_empty() {
             work.written = answer.response.clone();
-        }
-        if !answer.table.columns.is_empty() {
-            work.last = answer.clone();
         }
         Ok(answer)
     }

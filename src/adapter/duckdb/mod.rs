@@ -8,7 +8,7 @@ mod value;
 
 pub use settings::{Attachment, DuckDbSettings, Extension};
 
-use super::{Adapter, Connection, DatabaseError, DatabaseErrorKind};
+use super::{Adapter, ColumnType, Connection, DatabaseError, DatabaseErrorKind};
 use crate::name::{quote_identifier, quote_literal};
 use connection::DuckDbConnection;
 use md5::{Digest, Md5};
@@ -106,6 +106,10 @@ impl Adapter for DuckDb {
 
     fn connect(&self, _: &str) -> Result<Box<dyn Connection>, DatabaseError> {
         Ok(Box::new(self.session()?))
+    }
+
+    fn type_word(&self, column_type: &ColumnType) -> String {
+        value::type_name(column_type)
     }
 
     fn describe(&self) -> Vec<(&'static str, String)> {
