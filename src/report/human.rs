@@ -227,6 +227,11 @@ impl Reporter for Human {
             Event::NodeFinished { result, label, .. } => self.node_finished(result, label),
             Event::Found(diagnostic) => self.found(&diagnostic.clone().into()),
             Event::Message(text) => self.say(text),
+            Event::Logged(text) => {
+                if self.options.debug {
+                    self.tell(text);
+                }
+            }
             Event::Statement { unique_id, sql, elapsed } => {
                 if self.options.debug {
                     let who = unique_id.as_ref().map_or("-", |id| id.as_str());

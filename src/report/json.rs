@@ -298,6 +298,9 @@ impl Reporter for JsonLines {
             Event::Message(text) => {
                 self.emit(&Kind("PrintEvent", "Z052", Level::Info), text, json!({"msg": text}));
             }
+            Event::Logged(text) => {
+                self.emit(&Kind("JinjaLogDebug", "I063", Level::Debug), text, json!({"msg": text}));
+            }
             Event::Statement { unique_id, sql, elapsed } => {
                 let connection = unique_id.as_ref().map_or("master", |id| id.as_str());
                 let data = json!({"conn_name": connection, "sql": sql, "elapsed": elapsed.as_secs_f64()});
