@@ -74,7 +74,7 @@ impl Call<'_, '_, '_, '_> {
             }
             "cache_renamed" => {
                 let (from, to) = (self.relation("from_relation")?, self.relation("to_relation")?);
-                self.remember(|session| session.relation_renamed(&from.full_name(), &to.full_name()));
+                self.remember_rename(&from, &to);
                 Value::from("")
             }
             _ => return self.column_answer(),
@@ -85,6 +85,16 @@ impl Call<'_, '_, '_, '_> {
         if let Some(session) = self.context.host().session() {
             change(session);
         }
+    }
+
+    /// What was just made is often renamed before anything else knew of it: then only the new name says its type.
+    fn remember_rename(&self, from: &RelationObject, to: &RelationObject) {
+        self.remember(|session| {
+            session.relation_renamed(&from.full_name(), &to.full_name());
+            if to.type_word().is_some() {
+                session.relation_added(to.relation());
+            }
+        });
     }
 
     fn relation_values(&self, relations: &[Relation]) -> Value {
@@ -199,7 +209,7 @@ impl Call<'_, '_, '_, '_> {
 
     fn rename_relation(&mut self) -> Result<Value, Error> {
         let (from, to) = (self.relation("from_relation")?, self.relation("to_relation")?);
-        self.remember(|session| session.relation_renamed(&from.full_name(), &to.full_name()));
+        self.remember_rename(&from, &to);
         let values = [("from_relation", Value::from_dyn_object(from)), ("to_relation", Value::from_dyn_object(to))];
         self.call_macro("rename_relation", &values)?;
         Ok(none())

@@ -1,5 +1,6 @@
 //! What templates see, compared with what dbt-core 1.11 with dbt-duckdb gives for the same templates.
 
+mod duckdb;
 mod stage;
 mod values;
 mod warehouse;

@@ -25,7 +25,10 @@ pub(super) struct Stage {
     pub(super) config: Json,
     /// Answers by the start of the SQL; every other statement gives no rows.
     pub(super) answers: Vec<(&'static str, Table)>,
-    pub(super) macros: String,
+    /// Macros of the package `dbt`; none for strata's own.
+    pub(super) macros: Option<&'static str>,
+    /// A warehouse that is really there, in place of the answers.
+    pub(super) real: Option<Arc<dyn Session>>,
     pub(super) asked: Asked,
 }
 
@@ -39,7 +42,8 @@ impl Default for Stage {
             variables: json!({"limit": 10, "greeting": "hello {{ target.name }}", "list": [1, 2]}),
             config: json!({"materialized": "incremental", "unique_key": "id", "meta": {"owner": "me"}}),
             answers: vec![],
-            macros: MACROS.to_owned(),
+            macros: Some(MACROS),
+            real: None,
             asked: Asked::default(),
         }
     }
@@ -114,12 +118,24 @@ impl Stage {
 
     pub(super) fn engine(&self) -> Arc<Engine> {
         let mut builder = RegistryBuilder::new();
-        builder.add_package("dbt", PackageKind::Internal);
-        builder.add_package("shop", PackageKind::Project);
-        let file = SourceFile::new("macros/all.sql", self.macros.as_str());
-        for definition in scan_macro_file("dbt", &file).expect("the stage's macros are right").macros {
-            builder.add(definition);
+        let mut add = |package: &str, path: &str, text: &str| {
+            builder.add_package(package, PackageKind::Internal);
+            let file = SourceFile::new(path, text);
+            for definition in scan_macro_file(package, &file).expect("the macros are right").macros {
+                builder.add(definition);
+            }
+        };
+        match self.macros {
+            Some(text) => add("dbt", "macros/all.sql", text),
+            None => {
+                for package in ["dbt_duckdb", "dbt", "strata"] {
+                    for file in crate::project::builtin::macros(package) {
+                        add(package, file.path, file.text());
+                    }
+                }
+            }
         }
+        builder.add_package("shop", PackageKind::Project);
         let registry = builder.build("shop", self.warehouse.as_str(), HashMap::new()).expect("no duplicates");
         Engine::new(registry, shared(&self.settings()))
     }
@@ -150,13 +166,20 @@ impl Stage {
             config: node.config.values().clone(),
             variables: self.variables.clone(),
             asked: Arc::clone(&self.asked),
-            session: self.with_session.then(|| FakeSession {
+            session: self.session(),
+        };
+        RenderContext::new(engine, "shop", node_values(self.warehouse, context), Arc::new(host))
+    }
+
+    fn session(&self) -> Option<Arc<dyn Session>> {
+        let fake = || -> Arc<dyn Session> {
+            Arc::new(FakeSession {
                 answers: self.answers.clone(),
                 asked: Arc::clone(&self.asked),
                 relations: Mutex::default(),
-            }),
+            })
         };
-        RenderContext::new(engine, "shop", node_values(self.warehouse, context), Arc::new(host))
+        self.with_session.then(|| self.real.clone().unwrap_or_else(fake))
     }
 
     fn node(&self) -> Node {
@@ -223,7 +246,7 @@ struct FakeHost {
     config: ConfigMap,
     variables: Json,
     asked: Asked,
-    session: Option<FakeSession>,
+    session: Option<Arc<dyn Session>>,
 }
 
 impl FakeHost {
@@ -288,7 +311,7 @@ impl Host for FakeHost {
     }
 
     fn session(&self) -> Option<&dyn Session> {
-        self.session.as_ref().map(|session| session as &dyn Session)
+        self.session.as_deref()
     }
 
     fn log(&self, message: &str, visible: bool) {

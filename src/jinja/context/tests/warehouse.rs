@@ -94,6 +94,7 @@ fn the_adapter_changes_relations_through_macros() {
             r#"dropped "db"."main"."orders""#,
             r#"drop table "db"."main"."orders""#,
             r#"renamed "db"."main"."orders" to "db"."main"."b""#,
+            r#"added "db"."main"."b""#,
             r#"rename "db"."main"."orders" to b"#,
             r#"create schema "db"."main""#,
             r#"count "db".INFORMATION_SCHEMA main"#,
