@@ -3,7 +3,9 @@
 use super::Dialect;
 use super::error::{parse, syntax_error};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use sqlparser::ast::{Cte, Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Visit, Visitor};
+use sqlparser::ast::{
+    Cte, Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Visit, Visitor,
+};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,7 +31,7 @@ pub fn references(file: &Arc<SourceFile>, dialect: Dialect) -> Result<References
     }
     let mut found = collector.found;
     found.output = statements.last().and_then(|statement| match statement {
-        Statement::Query(query) => output_of(query),
+        Statement::Query(query) => output_of(query, &[]),
         _ => None,
     });
     Ok(found)
@@ -83,44 +85,48 @@ fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
-fn output_of(query: &Query) -> Option<Vec<String>> {
-    output_of_body(&query.body, query)
+/// The columns of a query; `outer` are the CTEs that it sees besides its own.
+fn output_of(query: &Query, outer: &[Cte]) -> Option<Vec<String>> {
+    let own = query.with.as_ref().map_or(outer, |with| with.cte_tables.as_slice());
+    output_of_body(&query.body, own)
 }
 
-fn output_of_body(body: &SetExpr, query: &Query) -> Option<Vec<String>> {
+fn output_of_body(body: &SetExpr, ctes: &[Cte]) -> Option<Vec<String>> {
     match body {
-        SetExpr::Select(select) => output_of_select(select, query),
-        SetExpr::Query(inner) => output_of(inner),
-        SetExpr::SetOperation { left, .. } => output_of_body(left, query),
+        SetExpr::Select(select) => output_of_select(select, ctes),
+        SetExpr::Query(inner) => output_of(inner, ctes),
+        SetExpr::SetOperation { left, .. } => output_of_body(left, ctes),
         _ => None,
     }
 }
 
-fn output_of_select(select: &Select, query: &Query) -> Option<Vec<String>> {
+fn output_of_select(select: &Select, ctes: &[Cte]) -> Option<Vec<String>> {
+    let Some(wanted) = only_table(select) else {
+        return select.projection.iter().map(output_name).collect();
+    };
     // `select * from final`, the usual end of a model: what the CTE gives.
-    if let ([SelectItem::Wildcard(options)], [from]) = (select.projection.as_slice(), select.from.as_slice())
-        && options.to_string() == ""
-        && from.joins.is_empty()
-        && let sqlparser::ast::TableFactor::Table { name, .. } = &from.relation
-        && let [part] = name.0.as_slice()
-        && let Some(wanted) = part.as_ident().map(folded)
-    {
-        let ctes = &query.with.as_ref()?.cte_tables;
-        let position = ctes.iter().position(|cte| folded(&cte.alias.name) == wanted)?;
-        let cte = &ctes[position];
-        if !cte.alias.columns.is_empty() {
-            return Some(cte.alias.columns.iter().map(|column| folded(&column.name)).collect());
-        }
+    let position = ctes.iter().position(|cte| folded(&cte.alias.name) == wanted)?;
+    let cte = &ctes[position];
+    if cte.alias.columns.is_empty() {
         // Only earlier CTEs can be meant inside, so this ends; a recursive one names itself and is left out.
-        let earlier =
-            Query { with: query.with.as_ref().map(|with| earlier_than(with, position)), ..(*cte.query).clone() };
-        return output_of(&earlier);
+        output_of(&cte.query, &ctes[..position])
+    } else {
+        Some(cte.alias.columns.iter().map(|column| folded(&column.name)).collect())
     }
-    select.projection.iter().map(output_name).collect()
 }
 
-fn earlier_than(with: &sqlparser::ast::With, position: usize) -> sqlparser::ast::With {
-    sqlparser::ast::With { cte_tables: with.cte_tables[..position].to_vec(), ..with.clone() }
+/// The name of the one table from which everything is selected as it is.
+fn only_table(select: &Select) -> Option<String> {
+    let ([SelectItem::Wildcard(options)], [from]) = (select.projection.as_slice(), select.from.as_slice()) else {
+        return None;
+    };
+    match &from.relation {
+        TableFactor::Table { name, .. } if from.joins.is_empty() && options.to_string().is_empty() => {
+            let [part] = name.0.as_slice() else { return None };
+            part.as_ident().map(folded)
+        }
+        _ => None,
+    }
 }
 
 fn output_name(item: &SelectItem) -> Option<String> {

@@ -225,6 +225,24 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever is written: nothing panics, no byte is lost, statements lie in order and apart.
+        #[test]
+        fn any_text_is_read(sql in r#"([a-z'"$;/*\\ \n-]|\$\$|--|/\*|\*/|ü|select|with x as \(){0,40}"#) {
+            for dialect in [Dialect::DuckDb, Dialect::Snowflake] {
+                let text: String = tokens(&sql, dialect).iter().map(|token| token.text(&sql)).collect();
+                proptest::prop_assert_eq!(&text, &sql);
+                let mut end = 0;
+                for range in crate::sql::split_statements(&sql, dialect) {
+                    proptest::prop_assert!(range.start >= end && range.end > range.start && range.end <= sql.len());
+                    end = range.end;
+                }
+                let once = crate::sql::canonical(&sql, dialect);
+                proptest::prop_assert_eq!(&crate::sql::canonical(&format!(" {sql}"), dialect), &once);
+            }
+        }
+    }
+
     #[test]
     fn strings_end_where_their_dialect_ends_them() {
         assert_eq!(code(r"'a\' , 'b'", Dialect::DuckDb), [r"'a\'", ",", "'b'"]);
