@@ -17,6 +17,7 @@ pub mod jinja;
 pub mod parse;
 pub mod compile;
 pub mod diff;
+pub mod extract;
 pub mod plan;
 pub mod run;
 pub mod artifact;

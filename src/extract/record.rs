@@ -153,6 +153,7 @@ pub fn fit(field: &mut Field<'_>, declared: &ColumnType) -> bool {
     let Some(text) = super::document::scalar(&field.raw) else {
         return matches!(declared, ColumnType::Json | ColumnType::Text);
     };
+    let given = field.kind;
     let mut spell = |raw: String, kind: Kind| {
         // What is spelled so already stays borrowed: the whole record may then be copied as it is.
         if field.raw != raw.as_str() {
@@ -177,7 +178,7 @@ pub fn fit(field: &mut Field<'_>, declared: &ColumnType) -> bool {
         ColumnType::Double => {
             text.parse().is_ok_and(f64::is_finite) && {
                 let plain = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-                plain && (field.kind == Kind::Double || spell(format!("\"{text}\""), Kind::Text))
+                plain && (given == Kind::Double || spell(format!("\"{text}\""), Kind::Text))
             }
         }
         ColumnType::Date => read_date(&text).is_some(),

@@ -215,7 +215,7 @@ impl Staging {
 
     /// Makes everything so far lasting, with what is needed to go on from here.
     pub fn page_done<S: Serialize>(&mut self, intake: Snapshot, walk: S) -> Result<(), Diagnostic> {
-        let mut write = || {
+        let write = || {
             let Some(journal) = &mut self.journal else { return Ok(()) };
             for file in [&mut self.part, &mut self.rejects].into_iter().flatten() {
                 file.flush()?;

@@ -16,9 +16,9 @@ use std::fmt::Write as _;
 
 pub use database::{Relation, SqliteConfig};
 pub use files::{FileFormat, FileIncremental, FilesConfig};
-pub use paginate::{Paginate, Total};
+pub use paginate::Paginate;
 pub(super) use rest::below;
-pub use rest::{Auth, CredentialsIn, KeyPlace, Limits, Method, ParameterFormat, RestConfig, RestIncremental};
+pub use rest::{Auth, CredentialsIn, KeyPlace, Method, ParameterFormat, RestConfig};
 
 /// How one table is fetched.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use super::super::Request;
 use super::super::config::{Auth, CredentialsIn, KeyPlace, RestConfig};
-use super::transport::{Answer, Ask, Headers, Transport, Trouble};
+use super::transport::{Answer, Ask, Transport, Trouble};
 use super::words::words;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::secret::Secret;
