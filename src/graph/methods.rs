@@ -3,7 +3,7 @@
 use super::spec::{Criterion, Method, invalid};
 use super::state::{Comparison, StateInputs};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::manifest::{Manifest, Node, Source};
+use crate::manifest::{Manifest, Materialized, Node, Source};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::glob;
 use serde_json::Value as Json;
@@ -67,6 +67,13 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// Whether the criterion names what it means. Control tables are part of every run: patterns and properties leave
+    /// them out, so that `*` means the project's own nodes, as with dbt.
+    fn names_one(&self) -> bool {
+        matches!(self.criterion.method, Method::Fqn | Method::Package | Method::Path | Method::File)
+            && !glob::is_pattern(&self.value)
+    }
+
     fn needs_state(&self, file: &str) -> Diagnostic {
         Diagnostic::error(
             Code::Selector,
@@ -108,6 +115,9 @@ impl<'a> Matcher<'a> {
 
     fn fits(&self, id: &UniqueId, member: Member<'_>) -> bool {
         let value = self.value.as_str();
+        if member.is_control_table() && !self.names_one() {
+            return false;
+        }
         let node = match member {
             Member::Node(node) => Some(node),
             Member::Source(_) => None,
@@ -189,6 +199,10 @@ const RESOURCE_TYPES: [&str; 18] = [
 ];
 
 impl<'a> Member<'a> {
+    fn is_control_table(self) -> bool {
+        matches!(self, Self::Node(node) if node.config.materialized() == Materialized::Control)
+    }
+
     fn package(self) -> &'a str {
         match self {
             Self::Node(node) => &node.package_name,

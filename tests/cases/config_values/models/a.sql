@@ -1,0 +1,1 @@
+{{ config(materialized='tabel') }}select 1

@@ -1,0 +1,1 @@
+{{ config(tag='x') }}select 1

@@ -1,0 +1,1 @@
+{{ config(alias='SAME') }}select 1

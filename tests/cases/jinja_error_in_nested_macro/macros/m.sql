@@ -1,0 +1,6 @@
+{% macro outer_macro(x) %}
+  {{ inner_macro(x, 2) }}
+{% endmacro %}
+{% macro inner_macro(x) %}
+  {{ x }}
+{% endmacro %}

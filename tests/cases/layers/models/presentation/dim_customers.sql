@@ -1,0 +1,2 @@
+select * from {{ ref('customers') }}
+join {{ ref('crm_customers') }} using (id)

@@ -1,0 +1,1 @@
+{% macro b() %}1{% endmacro %}{% macro b() %}2{% endmacro %}

@@ -1,0 +1,1 @@
+select * from {{ ref('stg_order') }} join {{ source('erp', 'orderz') }}
