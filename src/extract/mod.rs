@@ -28,6 +28,7 @@ mod staging;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Connector, ExtractConfig, Incremental, parse_config};
+pub use intake::{type_from_word, type_word};
 pub use position::{Lookback, Position, WatermarkKind, read_duration};
 
 use crate::adapter::{Batch, ColumnType};

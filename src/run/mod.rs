@@ -1,7 +1,320 @@
 //! Carries out what was compiled: scheduling, materializing, testing, keeping the books.
 
+mod books;
 pub mod control;
 pub mod event;
+mod extraction;
+mod hooks;
+mod node;
 pub mod scheduler;
-pub mod seed;
-pub mod session;
+mod seed;
+mod session;
+mod show;
+mod test;
+
+pub use extraction::Sources;
+pub use session::WorkerSession;
+pub use show::show;
+
+use crate::adapter::{Adapter, DatabaseError, Relation, RelationCache, Response, Table};
+use crate::compile::{Compiler, Message, Messages, Surroundings};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
+use crate::jinja::RenderContext;
+use crate::jinja::context::main_result;
+use crate::jinja::host::Session;
+use crate::manifest::{Materialized, Node};
+use crate::name::{RelationName, ResourceType, UniqueId};
+use crate::plan::Plan;
+use crate::project::read_text;
+use books::Books;
+use chrono::{DateTime, Utc};
+use control::ControlTables;
+use event::{Emit, Event, NodeResult, Status, Timing};
+use node::NodeWorker;
+use rustc_hash::FxHashMap;
+use scheduler::{CancelFlag, Drive};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What the command line asks of a run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The verb: `run`, `build`, ….
+    pub command: String,
+    /// How many workers.
+    pub threads: usize,
+    /// Whether the first failure stops the rest.
+    pub fail_fast: bool,
+    /// Whether extraction starts from the beginning. (Macros read the flag by themselves.)
+    pub full_refresh: bool,
+    /// Whether children wait for the tests on their parents: `build`.
+    pub tests_gate: bool,
+    /// Whether warnings count as failures.
+    pub warn_error: bool,
+    /// The id of this invocation.
+    pub invocation_id: String,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// Where extract models read from.
+    pub sources: Sources,
+}
+
+/// The SQL that `write()` was given, by node, until the node ends.
+type Written = Arc<Mutex<FxHashMap<UniqueId, String>>>;
+
+/// Where templates speak to: their messages become events.
+#[derive(Clone)]
+pub struct Listener {
+    emit: Emit,
+    written: Written,
+}
+
+impl Listener {
+    /// A listener that passes messages on as events.
+    pub fn new(emit: &Emit) -> Self {
+        Self { emit: Arc::clone(emit), written: Written::default() }
+    }
+
+    /// What a compiler needs to know of it.
+    pub fn messages(&self) -> Messages {
+        let (emit, written) = (Arc::clone(&self.emit), Arc::clone(&self.written));
+        Arc::new(move |node, message| match message {
+            Message::Log { text, visible: true } => emit(Event::Message(text)),
+            Message::Log { text, visible: false } => emit(Event::Logged(text)),
+            Message::Warning(text) => emit(Event::Found(Diagnostic::warning(Code::MacroWarning, text))),
+            Message::Written(sql) => {
+                if let Some(node) = node {
+                    written.lock().unwrap_or_else(PoisonError::into_inner).insert(node.clone(), sql);
+                }
+            }
+        })
+    }
+}
+
+/// What a run stands on.
+pub struct Setup {
+    /// Renders nodes; its messages go to `listener`.
+    pub compiler: Arc<Compiler>,
+    /// The warehouse.
+    pub adapter: Arc<dyn Adapter>,
+    /// What was asked.
+    pub options: RunOptions,
+    /// Where templates speak to.
+    pub listener: Listener,
+    /// A request to stop.
+    pub cancel: Arc<CancelFlag>,
+}
+
+/// A run under way, shared by its workers.
+pub struct Run {
+    compiler: Arc<Compiler>,
+    adapter: Arc<dyn Adapter>,
+    options: RunOptions,
+    listener: Listener,
+    emit: Emit,
+    cancel: Arc<CancelFlag>,
+    cache: Arc<RelationCache>,
+    books: Books,
+    plan: Plan,
+    clock: Instant,
+    position: AtomicUsize,
+}
+
+/// Runs the selected nodes. `order` is the whole project in topological order. What a node could not do is in its
+/// result; an error is what kept the run from starting.
+pub fn execute(setup: Setup, order: &[UniqueId], selected: &BTreeSet<UniqueId>) -> Result<Vec<NodeResult>> {
+    let manifest = Arc::clone(setup.compiler.manifest());
+    let runnable: BTreeSet<UniqueId> =
+        selected.iter().filter(|id| manifest.nodes.get(*id).is_some_and(is_run)).cloned().collect();
+    let plan = Plan::new(&manifest, order, &runnable, setup.options.tests_gate);
+    let clock = Instant::now();
+    let project = setup.compiler.project();
+    let tables = ControlTables::new(&manifest, setup.compiler.dialect());
+    let books = Books::new(tables, &setup.options, project.name(), &project.target.name, clock);
+    let run = Run {
+        emit: Arc::clone(&setup.listener.emit),
+        compiler: setup.compiler,
+        adapter: setup.adapter,
+        options: setup.options,
+        listener: setup.listener,
+        cancel: setup.cancel,
+        cache: Arc::default(),
+        books,
+        plan,
+        clock,
+        position: AtomicUsize::new(0),
+    };
+    run.execute()
+}
+
+/// Whether a node is something to run: ephemeral models live in others, control tables are kept by strata
+/// itself, analyses are only compiled, hooks run around everything else.
+fn is_run(node: &Node) -> bool {
+    !node.is_ephemeral()
+        && node.config.materialized() != Materialized::Control
+        && !matches!(node.resource_type, ResourceType::Analysis | ResourceType::Operation)
+}
+
+impl Run {
+    fn execute(&self) -> Result<Vec<NodeResult>> {
+        let manifest = self.compiler.manifest();
+        (self.emit)(Event::RunStarted {
+            summary: self.plan.summary(manifest),
+            total: self.plan.nodes.len(),
+            threads: self.options.threads,
+        });
+        if self.plan.nodes.is_empty() {
+            (self.emit)(Event::RunFinished { results: vec![], elapsed: self.elapsed(), interrupted: false });
+            return Ok(vec![]);
+        }
+        let master = self.open_session("master")?;
+        master.with_connection(|connection| self.books.open(connection)).map_err(|error| self.refused(&error))?;
+        self.create_schemas(&master)?;
+        let mut results = hooks::run(self, &master, hooks::ON_RUN_START, None);
+        let started = results.iter().all(|result| !result.status.is_failure());
+        if started {
+            let skip = |node: usize, because: Option<usize>| self.skipped(node, because);
+            let drive = Drive {
+                plan: &self.plan,
+                threads: self.options.threads,
+                fail_fast: self.options.fail_fast,
+                cancel: &self.cancel,
+                skip: &skip,
+            };
+            results.extend(drive.run(|number| NodeWorker::new(self, number)));
+        } else {
+            results.extend((0..self.plan.nodes.len()).map(|node| self.skipped(node, None)));
+        }
+        let end = hooks::run(self, &master, hooks::ON_RUN_END, Some(&results));
+        results.extend(end);
+        let interrupted = self.cancel.is_cancelled();
+        let failed = results.iter().any(|result| result.status.is_failure());
+        let status = if interrupted {
+            "interrupted"
+        } else if failed {
+            "error"
+        } else {
+            "success"
+        };
+        let closed = master.with_connection(|connection| self.books.close(connection, status));
+        if let Err(error) = closed {
+            (self.emit)(Event::Found(self.refused(&error)));
+        }
+        (self.emit)(Event::RunFinished { results: results.clone(), elapsed: self.elapsed(), interrupted });
+        Ok(results)
+    }
+
+    /// Makes the schemas of the planned nodes, by the macro that projects may override.
+    fn create_schemas(&self, master: &Arc<WorkerSession>) -> Result<(), Diagnostics> {
+        let session = Some(Arc::clone(master) as Arc<dyn Session>);
+        let surroundings = Surroundings { session, ..Surroundings::default() };
+        let mut found = Diagnostics::new();
+        for (database, schema) in self.plan.schemas(self.compiler.manifest()) {
+            let name = RelationName {
+                database,
+                schema: Some(schema),
+                identifier: None,
+                quoting: self.compiler.project().quoting(),
+            };
+            let schema = Relation { name, relation_type: None };
+            found.keep(self.compiler.call_for_relation("create_schema", &schema, &surroundings));
+        }
+        found.into_result(()).map(|_| ())
+    }
+
+    /// A new connection for a worker.
+    fn open_session(&self, name: &str) -> Result<Arc<WorkerSession>, Diagnostic> {
+        let session = open_session(self.adapter.as_ref(), name, &self.cache, &self.emit)?;
+        self.cancel.register(session.with_connection(|connection| connection.canceller()));
+        Ok(session)
+    }
+
+    fn refused(&self, error: &DatabaseError) -> Diagnostic {
+        Diagnostic::error(Code::Database, format!("the control tables cannot be written: {}", error.message))
+            .help("strata keeps its books in the schema of the package `strata`: check that the target may write there, or disable them with `models: {strata: {+enabled: false}}`")
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// The position of the next node that starts, from 1.
+    fn next_position(&self) -> usize {
+        self.position.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The result of a node that is not run, because something before it failed or everything stops.
+    fn skipped(&self, node: usize, because: Option<usize>) -> NodeResult {
+        let id = self.plan.nodes[node].clone();
+        let message = match because {
+            Some(failed) => format!("skipped because of {}", self.plan.nodes[failed]),
+            None => "skipped because the run was stopped".to_owned(),
+        };
+        let now = self.elapsed();
+        let result = NodeResult {
+            unique_id: id.clone(),
+            status: Status::Skipped,
+            message: Some(message),
+            failures: None,
+            response: Response::default(),
+            diagnostic: None,
+            timing: Timing { compile_start: now, execute_start: now, end: now },
+            thread: 0,
+            compiled_code: None,
+            executed_code: None,
+        };
+        if let Some(node) = self.compiler.manifest().nodes.get(&id) {
+            self.books.ended(node, &result);
+            let label = node::label(node);
+            (self.emit)(Event::NodeFinished { result: Box::new(result.clone()), index: self.next_position(), label });
+        }
+        result
+    }
+
+    /// The finding that stands for a node's failure; the others are told on their own.
+    fn first_finding(&self, found: Diagnostics) -> Option<Diagnostic> {
+        let mut found = found.into_iter();
+        let first = found.next();
+        found.for_each(|further| (self.emit)(Event::Found(further)));
+        first
+    }
+
+    /// The SQL that built a node, as its macros gave it to `write()`.
+    fn take_written(&self, id: &UniqueId) -> Option<String> {
+        self.listener.written.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    /// What the warehouse said of a node: of its statement `main`, with the rows of its last writing statement.
+    fn response_of(&self, context: &RenderContext, session: &WorkerSession) -> Response {
+        let mut response = main_result(context).map(|(response, _)| response).unwrap_or_default();
+        response.rows_affected = response.rows_affected.or(session.written().rows_affected);
+        response
+    }
+
+    /// The rows of a seed, typed.
+    fn read_seed(&self, node: &Node) -> Result<Table, Diagnostic> {
+        let project = self.compiler.project();
+        let root = project.package(&node.package_name).map_or(project.root.as_path(), |package| package.root.as_path());
+        let file = read_text(&root.join(&node.original_file_path), Path::new(&node.original_file_path))?;
+        let delimiter = node.config.text("delimiter").and_then(|text| text.bytes().next()).unwrap_or(b',');
+        let types = node.config.get("column_types").and_then(|types| types.as_object());
+        seed::read(&file, delimiter, &|column| types.is_some_and(|types| types.contains_key(column)))
+    }
+}
+
+/// Opens a connection as Jinja sees it.
+pub fn open_session(
+    adapter: &dyn Adapter,
+    name: &str,
+    cache: &Arc<RelationCache>,
+    emit: &Emit,
+) -> Result<Arc<WorkerSession>, Diagnostic> {
+    let connection = adapter.connect(name).map_err(|error| {
+        Diagnostic::error(Code::Connection, format!("cannot connect to {}: {}", adapter.type_name(), error.message))
+            .help("`strata debug` shows what it tries to connect to")
+    })?;
+    Ok(WorkerSession::new(connection, Arc::clone(cache), Arc::clone(emit)))
+}

@@ -1,0 +1,115 @@
+//! The project's hooks before and after everything else.
+
+use super::event::{Event, NodeResult, Status, Timing};
+use super::session::WorkerSession;
+use super::{Run, node};
+use crate::adapter::Response;
+use crate::compile::Surroundings;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
+use crate::jinja::context::{RunEnd, node_json};
+use crate::jinja::host::{FailedStatement, Session};
+use crate::manifest::Node;
+use crate::name::ResourceType;
+use crate::sql::split_statements;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// The tag of hooks before everything.
+pub const ON_RUN_START: &str = "on-run-start";
+/// The tag of hooks after everything.
+pub const ON_RUN_END: &str = "on-run-end";
+
+/// Runs the hooks of a kind, packages by name, the root project last; after the first that fails no other runs.
+pub fn run(run: &Run, master: &Arc<WorkerSession>, kind: &str, results: Option<&[NodeResult]>) -> Vec<NodeResult> {
+    let manifest = run.compiler.manifest();
+    let mut hooks: Vec<&Node> = manifest
+        .nodes
+        .values()
+        .filter(|node| {
+            node.resource_type == ResourceType::Operation && node.config.tags().iter().any(|tag| tag == kind)
+        })
+        .collect();
+    hooks.sort_by_key(|node| (node.package_name == manifest.project_name, node.package_name.clone(), node.hook_index));
+    let run_end = results.map(|results| run_end(run, results));
+    let mut ended = Vec::new();
+    for hook in hooks {
+        let result = one(run, master, hook, run_end.clone());
+        let failed = result.status.is_failure();
+        ended.push(result);
+        if failed {
+            break;
+        }
+    }
+    ended
+}
+
+fn one(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<RunEnd>) -> NodeResult {
+    let label = node::label(hook);
+    let index = run.next_position();
+    (run.emit)(Event::NodeStarted { unique_id: hook.unique_id.clone(), index, label: label.clone() });
+    let start = run.elapsed();
+    let outcome = send(run, master, hook, run_end);
+    let end = run.elapsed();
+    let (status, diagnostic, compiled) = match outcome {
+        Ok(sql) => (Status::Success, None, Some(sql)),
+        Err(found) => (Status::Error, run.first_finding(found), None),
+    };
+    let result = NodeResult {
+        unique_id: hook.unique_id.clone(),
+        status,
+        message: Some(diagnostic.as_ref().map_or_else(|| "OK".to_owned(), |found| found.message().to_owned())),
+        failures: None,
+        response: Response::default(),
+        diagnostic,
+        timing: Timing { compile_start: start, execute_start: start, end },
+        thread: 0,
+        compiled_code: compiled.clone(),
+        executed_code: compiled,
+    };
+    (run.emit)(Event::NodeFinished { result: Box::new(result.clone()), index, label });
+    result
+}
+
+/// Renders a hook and runs its statements as one transaction. A hook that renders to nothing does nothing.
+fn send(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<RunEnd>) -> Result<String> {
+    master.assign(Some(hook.unique_id.clone()), None, None);
+    let session = Arc::clone(master) as Arc<dyn Session>;
+    let surroundings = Surroundings { session: Some(session), run_end, ..Surroundings::default() };
+    let compiled = run.compiler.compile(hook, &surroundings)?;
+    let refused = |failed: Box<FailedStatement>| {
+        Diagnostics::from(
+            Diagnostic::error(Code::Database, failed.error.message.clone())
+                .at(hook.declared_at.clone(), "")
+                .note(format!("the statement was: {}", failed.sql.trim())),
+        )
+    };
+    if split_statements(&compiled.executable, run.compiler.dialect()).is_empty() {
+        return Ok(compiled.sql.to_string());
+    }
+    master.begin().map_err(refused)?;
+    let done = master.execute(&compiled.executable, false).and_then(|_| master.commit());
+    if let Err(failed) = done {
+        // The first failure is the one to tell.
+        let _ = master.rollback();
+        return Err(refused(failed));
+    }
+    Ok(compiled.sql.to_string())
+}
+
+/// What `on-run-end` hooks see of the run.
+fn run_end(run: &Run, results: &[NodeResult]) -> RunEnd {
+    let manifest = run.compiler.manifest();
+    let shown = |result: &NodeResult| -> Json {
+        json!({
+            "status": result.status.as_str(),
+            "message": result.message,
+            "failures": result.failures,
+            "unique_id": result.unique_id.as_str(),
+            "thread_id": format!("Thread-{}", result.thread),
+            "execution_time": (result.timing.end.saturating_sub(result.timing.compile_start)).as_secs_f64(),
+            "adapter_response": {"_message": result.response.message, "rows_affected": result.response.rows_affected},
+            "node": manifest.nodes.get(&result.unique_id).map(node_json),
+        })
+    };
+    RunEnd { results: results.iter().map(shown).collect(), schemas: run.plan.schemas(manifest) }
+}

@@ -1,0 +1,280 @@
+//! Runs one node on a worker: compile, materialize or test, and say how it ended.
+
+use super::event::{Event, NodeResult, Status, Timing};
+use super::extraction;
+use super::scheduler::Worker;
+use super::seed;
+use super::session::{SeedLoader, WorkerSession};
+use super::{Run, test};
+use crate::adapter::{DatabaseErrorKind, Response, Table};
+use crate::compile::{CompiledNode, NodeHost, Surroundings};
+use crate::diagnostic::{Code, Diagnostic, Result, nearest};
+use crate::jinja::RenderContext;
+use crate::jinja::host::{HostError, Session};
+use crate::manifest::{Materialized, Node};
+use crate::name::{RelationName, ResourceType};
+use crate::plan::kind_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a node is tried when another transaction, or a lost connection, got in its way.
+const TRIES: usize = 3;
+
+/// One worker of a run, with a connection that it opens when it first needs it.
+pub struct NodeWorker<'a> {
+    run: &'a Run,
+    number: usize,
+    session: Option<Arc<WorkerSession>>,
+}
+
+/// What a node left behind when it went well.
+struct Success {
+    status: Status,
+    message: String,
+    failures: Option<u64>,
+    response: Response,
+    diagnostic: Option<Diagnostic>,
+    compiled: CompiledNode,
+}
+
+/// Times and texts that are known before the end.
+#[derive(Default)]
+struct Progress {
+    compiled: Option<CompiledNode>,
+    execute_start: Option<Duration>,
+}
+
+impl<'a> NodeWorker<'a> {
+    /// The worker of a number from 1.
+    pub fn new(run: &'a Run, number: usize) -> Self {
+        Self { run, number, session: None }
+    }
+
+    fn session(&mut self) -> Result<Arc<WorkerSession>> {
+        if let Some(session) = &self.session {
+            return Ok(Arc::clone(session));
+        }
+        let session = self.run.open_session(&format!("worker {}", self.number))?;
+        self.session = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    fn surroundings(&self, session: &Arc<WorkerSession>) -> Surroundings {
+        Surroundings {
+            session: Some(Arc::clone(session) as Arc<dyn Session>),
+            thread: format!("Thread-{}", self.number),
+            ..Surroundings::default()
+        }
+    }
+
+    /// Tries a node until it ends, or fails in a way that trying again would not change.
+    fn try_node(&mut self, node: &Node, progress: &mut Progress) -> Result<Success> {
+        let mut attempt = 1;
+        loop {
+            let session = self.session()?;
+            let result = match node.resource_type {
+                ResourceType::Test => self.test(node, &session, progress),
+                _ => self.materialize(node, &session, attempt, progress),
+            };
+            let Err(found) = result else { return result };
+            // The rollback's own failure says nothing that the first failure does not.
+            let _ = session.rollback();
+            let transient = session
+                .failure()
+                .is_some_and(|kind| matches!(kind, DatabaseErrorKind::Conflict | DatabaseErrorKind::Connection));
+            if session.failure() == Some(DatabaseErrorKind::Connection) {
+                self.session = None;
+            }
+            if !transient || attempt == TRIES || self.run.cancel.is_cancelled() {
+                self.run.books.failed(&session, node, &found, attempt);
+                return Err(found);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Runs a model, seed or snapshot: one transaction with its hooks, its row in the books and its watermark.
+    fn materialize(
+        &self,
+        node: &Node,
+        session: &Arc<WorkerSession>,
+        attempt: usize,
+        progress: &mut Progress,
+    ) -> Result<Success> {
+        let run = self.run;
+        session.assign(Some(node.unique_id.clone()), None, None);
+        let mut surroundings = self.surroundings(session);
+        let extraction = match node.config.materialized() {
+            Materialized::Extract => Some(extraction::fetch(run, node, session)?),
+            _ => None,
+        };
+        surroundings.source = extraction.as_ref().map(extraction::Staged::source_override);
+        let seed = match node.resource_type {
+            ResourceType::Seed => Some(Arc::new(run.read_seed(node)?)),
+            _ => None,
+        };
+        surroundings.seed.clone_from(&seed);
+        session.begin().map_err(|failed| database(node, &failed.error))?;
+        if let Some(staged) = &extraction {
+            staged.load(run, session, &surroundings)?;
+        }
+        let compiled = match node.resource_type {
+            ResourceType::Seed => CompiledNode::empty(node),
+            _ => run.compiler.compile(node, &surroundings)?,
+        };
+        progress.compiled = Some(compiled.clone());
+        progress.execute_start = Some(run.elapsed());
+        let closing = run.books.closing(node, attempt, extraction.as_ref());
+        session.assign(Some(node.unique_id.clone()), Some(closing), seed.map(|table| loader(run, table)));
+        let context = self.call_materialization(node, &compiled, &surroundings)?;
+        session.finish().map_err(|failed| database(node, &failed.error))?;
+        if let Some(staged) = extraction {
+            staged.clean_up()?;
+        }
+        let response = self.run.response_of(&context, session);
+        let message = match response.rows_affected {
+            Some(rows) => format!("{rows} rows"),
+            None => "OK".to_owned(),
+        };
+        Ok(Success { status: Status::Success, message, failures: None, response, diagnostic: None, compiled })
+    }
+
+    fn call_materialization(
+        &self,
+        node: &Node,
+        compiled: &CompiledNode,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<RenderContext>> {
+        let compiler = &self.run.compiler;
+        let registry = compiler.engine().registry();
+        let adapter = self.run.adapter.type_name();
+        let word = node.config.materialized();
+        let Some(definition) = registry.find_materialization(word.as_str(), adapter) else {
+            let known = registry.materializations(adapter);
+            let found = Diagnostic::error(
+                Code::Config,
+                format!("there is no materialization `{}` for {adapter}", word.as_str()),
+            )
+            .at(node.declared_at.clone(), "");
+            let help = match nearest(word.as_str(), known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("materializations: {}", known.join(", ")),
+            };
+            return Err(found.help(help).into());
+        };
+        let host = Arc::new(NodeHost::new(compiler, Some(node), surroundings));
+        let context = compiler.context(Some(node), Some(compiled), surroundings, &host)?;
+        compiler.engine().call_macro(&definition, &[], &[], &context).map_err(|found| {
+            found.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
+        })?;
+        Ok(context)
+    }
+
+    /// Runs a data test and judges what it found.
+    fn test(&self, node: &Node, session: &Arc<WorkerSession>, progress: &mut Progress) -> Result<Success> {
+        session.assign(Some(node.unique_id.clone()), None, None);
+        let surroundings = self.surroundings(session);
+        let compiled = self.run.compiler.compile(node, &surroundings)?;
+        progress.compiled = Some(compiled.clone());
+        progress.execute_start = Some(self.run.elapsed());
+        let context = self.call_materialization(node, &compiled, &surroundings)?;
+        session.finish().map_err(|failed| database(node, &failed.error))?;
+        let (response, table) = crate::jinja::context::main_result(&context).unwrap_or_default();
+        let verdict = test::judge(node, &table)?;
+        Ok(Success {
+            status: verdict.status,
+            message: verdict.message,
+            failures: Some(verdict.failures),
+            response,
+            diagnostic: verdict.diagnostic,
+            compiled,
+        })
+    }
+}
+
+impl Worker for NodeWorker<'_> {
+    fn run(&mut self, index: usize) -> NodeResult {
+        let run = self.run;
+        let id = &run.plan.nodes[index];
+        // The plan is made of the manifest's nodes.
+        let Some(node) = run.compiler.manifest().nodes.get(id) else {
+            return run.skipped(index, None);
+        };
+        let label = label(node);
+        let position = run.next_position();
+        (run.emit)(Event::NodeStarted { unique_id: id.clone(), index: position, label: label.clone() });
+        let compile_start = run.elapsed();
+        let mut progress = Progress::default();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.try_node(node, &mut progress)));
+        let outcome = outcome.unwrap_or_else(|panic| {
+            // The connection may be in the middle of anything: the next node opens another.
+            self.session = None;
+            Err(panicked(&*panic).into())
+        });
+        let end = run.elapsed();
+        let timing = Timing { compile_start, execute_start: progress.execute_start.unwrap_or(end), end };
+        let mut result = NodeResult {
+            unique_id: id.clone(),
+            status: Status::Error,
+            message: None,
+            failures: None,
+            response: Response::default(),
+            diagnostic: None,
+            timing,
+            thread: self.number,
+            compiled_code: progress.compiled.map(|compiled| compiled.sql.to_string()),
+            executed_code: run.take_written(id),
+        };
+        match outcome {
+            Ok(success) => {
+                result.status = success.status;
+                result.message = Some(success.message);
+                result.failures = success.failures;
+                result.response = success.response;
+                result.diagnostic = success.diagnostic;
+                result.compiled_code = Some(success.compiled.sql.to_string());
+            }
+            Err(found) => {
+                result.diagnostic = run.first_finding(found);
+                result.message = result.diagnostic.as_ref().map(|first| first.message().to_owned());
+            }
+        }
+        run.books.ended(node, &result);
+        (run.emit)(Event::NodeFinished { result: Box::new(result.clone()), index: position, label });
+        result
+    }
+}
+
+/// How a node is called in progress lines: `view model staging.stg_orders`.
+pub fn label(node: &Node) -> String {
+    match node.resource_type {
+        ResourceType::Test => node.name.clone(),
+        _ => format!("{} {}.{}", kind_of(node), node.schema, node.alias),
+    }
+}
+
+/// What loads a seed's rows, once the materialization asks for it.
+fn loader(run: &Run, table: Arc<Table>) -> SeedLoader {
+    let dialect = run.compiler.dialect();
+    Box::new(move |session: &dyn Session, into: &RelationName| {
+        for sql in seed::inserts(into, &table, dialect) {
+            session.execute(&sql, true).map_err(HostError::Database)?;
+        }
+        Ok(table.rows.len() as u64)
+    })
+}
+
+fn database(node: &Node, error: &crate::adapter::DatabaseError) -> Diagnostic {
+    Diagnostic::error(Code::Database, error.message.clone())
+        .within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Diagnostic {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Diagnostic::error(
+        Code::Internal,
+        format!("strata failed at something it should not: {}", words.unwrap_or("no words")),
+    )
+    .help("this is a defect of strata: please report it with the model that shows it")
+}
