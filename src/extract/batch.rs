@@ -48,12 +48,14 @@ impl<'a> Build<'a> {
             key: request.key.to_vec(),
             declared: request.config.columns.clone(),
             known: request.known_columns.to_vec(),
-            incremental: (request.config.incremental().filter(|_| !manner.by_file)).map(|found| (found.field, found.kind)),
+            incremental: (request.config.incremental().filter(|_| !manner.by_file))
+                .map(|found| (found.field, found.kind)),
             recorded: manner.recorded,
             since: left_out,
             watch_keys: manner.watch_keys,
         };
-        let head = Head { batch_id: uuid::Uuid::new_v4().to_string(), fingerprint: fingerprint(request, since.as_ref()) };
+        let head =
+            Head { batch_id: uuid::Uuid::new_v4().to_string(), fingerprint: fingerprint(request, since.as_ref()) };
         // What a crashed run left stays where it is until it is known whether it is of use.
         let staging = Staging::idle(&request.staging_directory, head);
         Ok(Self { request, intake: Intake::new(rules.clone()), rules, staging, since, line: Vec::new() })
@@ -67,7 +69,8 @@ impl<'a> Build<'a> {
         let resumed = Staging::resume::<S>(&self.request.staging_directory, &self.staging.head().fingerprint);
         let Some((staging, pages)) = resumed else { return Ok(None) };
         let mut intake = Intake::new(self.rules.clone());
-        let restored = pages.last().and_then(|page| page.intake.as_ref()).is_some_and(|known: &Snapshot| intake.restore(known));
+        let restored =
+            pages.last().and_then(|page| page.intake.as_ref()).is_some_and(|known: &Snapshot| intake.restore(known));
         if !restored {
             return Ok(None);
         }
@@ -196,7 +199,10 @@ impl<'a> Build<'a> {
         }
         let mut found = Diagnostic::error(
             Code::Extract,
-            format!("{} of {all} records of `{}` cannot be rows: nothing is loaded", extent.rejected, self.request.table),
+            format!(
+                "{} of {all} records of `{}` cannot be rows: nothing is loaded",
+                extent.rejected, self.request.table
+            ),
         )
         .at(self.request.config.place.clone(), "extracted here");
         for reject in self.staging.rejects().iter().flat_map(|file| first_rejects(file, SHOWN_REJECTS)) {

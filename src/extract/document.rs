@@ -311,8 +311,15 @@ mod tests {
         }
         assert_eq!(records("[{}, 1]", "$[*]"), Some(vec!["{}", "1"]));
         assert_eq!(records(r#"{"a": {"b": [[1], 2]}}"#, "$.a.b[*]"), Some(vec!["[1]", "2"]));
-        assert_eq!(records(r#"{"a": {"x": {"i": 1}, "y": {"i": 2}}}"#, "$.a[*]"), Some(vec![r#"{"i": 1}"#, r#"{"i": 2}"#]));
-        assert_eq!(records(r#"{"data": [{"on": true, "i": 1.0}, {"on": false}]}"#, "$.data[?@.on == true]").map(|found| found.len()), Some(1));
+        assert_eq!(
+            records(r#"{"a": {"x": {"i": 1}, "y": {"i": 2}}}"#, "$.a[*]"),
+            Some(vec![r#"{"i": 1}"#, r#"{"i": 2}"#])
+        );
+        assert_eq!(
+            records(r#"{"data": [{"on": true, "i": 1.0}, {"on": false}]}"#, "$.data[?@.on == true]")
+                .map(|found| found.len()),
+            Some(1)
+        );
     }
 
     #[test]
@@ -329,10 +336,7 @@ mod tests {
         let text = r#"{"meta": {"next": "a\"b", "total": 7}, "data": [1], "has_next": false}"#;
         let paths = [path("$.meta.next"), path("$.meta"), path("$.has_next"), path("$.nothing")];
         let parts = read(text, &path("$.data[*]"), &paths.each_ref().map(Some)).expect("JSON");
-        assert_eq!(
-            parts.values,
-            [Some(r#""a\"b""#), Some(r#"{"next": "a\"b", "total": 7}"#), Some("false"), None]
-        );
+        assert_eq!(parts.values, [Some(r#""a\"b""#), Some(r#"{"next": "a\"b", "total": 7}"#), Some("false"), None]);
         assert_eq!(scalar(parts.values[0].expect("found")).as_deref(), Some("a\"b"));
     }
 

@@ -203,8 +203,7 @@ impl Intake {
 
     fn raise(&mut self, text: String, position: Position) {
         let beyond = self.bound.as_ref().is_some_and(|bound| position.compare(bound) == Ordering::Greater);
-        let higher =
-            self.highest.as_ref().is_none_or(|(_, highest)| position.compare(highest) == Ordering::Greater);
+        let higher = self.highest.as_ref().is_none_or(|(_, highest)| position.compare(highest) == Ordering::Greater);
         if higher && !beyond {
             self.highest = Some((text, position));
         }
@@ -258,7 +257,13 @@ impl Intake {
         if let Some(at) = self.index.get(name) {
             return *at;
         }
-        self.columns.push(Column { name: name.to_owned(), seen: Seen::default(), declared: None, read_as: None, last_row: 0 });
+        self.columns.push(Column {
+            name: name.to_owned(),
+            seen: Seen::default(),
+            declared: None,
+            read_as: None,
+            last_row: 0,
+        });
         self.index.insert(name.to_owned(), self.columns.len() - 1);
         self.columns.len() - 1
     }
@@ -290,8 +295,13 @@ impl Intake {
         for (name, _) in columns {
             if let Some(other) = folded.insert(name.to_lowercase(), name) {
                 found.push(
-                    Diagnostic::error(Code::Extract, format!("`{table}` has the columns `{other}` and `{name}`, which a warehouse cannot tell apart"))
-                        .at(place.clone(), "extracted here"),
+                    Diagnostic::error(
+                        Code::Extract,
+                        format!(
+                            "`{table}` has the columns `{other}` and `{name}`, which a warehouse cannot tell apart"
+                        ),
+                    )
+                    .at(place.clone(), "extracted here"),
                 );
             }
         }

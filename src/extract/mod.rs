@@ -155,11 +155,14 @@ struct Since {
 impl Request<'_> {
     /// From where rows are asked for: the watermark minus the lookback; none if everything is.
     fn since(&self) -> Result<Option<Since>, Diagnostic> {
-        let (Some(incremental), Some(watermark)) = (self.config.incremental(), &self.watermark) else { return Ok(None) };
+        let (Some(incremental), Some(watermark)) = (self.config.incremental(), &self.watermark) else {
+            return Ok(None);
+        };
         if self.full_refresh {
             return Ok(None);
         }
-        let wrong = |message: String| Diagnostic::error(Code::Extract, message).at(self.config.place.clone(), "for this table");
+        let wrong =
+            |message: String| Diagnostic::error(Code::Extract, message).at(self.config.place.clone(), "for this table");
         if watermark.field != incremental.field || watermark.kind != incremental.kind {
             return Err(wrong(format!(
                 "`{}` was read by `{}` ({}) so far, and is to be read by `{}` ({}) now",

@@ -172,9 +172,7 @@ pub fn fit(field: &mut Field<'_>, declared: &ColumnType) -> bool {
             Ok(number) => spell(number.to_string(), Kind::Integer),
             Err(_) => false,
         },
-        ColumnType::Decimal(precision, scale) => {
-            fits_decimal(&text, *precision, *scale) && spell(text, Kind::Fraction)
-        }
+        ColumnType::Decimal(precision, scale) => fits_decimal(&text, *precision, *scale) && spell(text, Kind::Fraction),
         ColumnType::Double => {
             text.parse().is_ok_and(f64::is_finite) && {
                 let plain = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());

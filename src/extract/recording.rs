@@ -70,7 +70,10 @@ pub fn table_directory(directory: &Path, request: &Request<'_>) -> Result<PathBu
 fn plain(name: &str) -> Result<&str, Diagnostic> {
     let odd = name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':']);
     if odd {
-        return Err(Diagnostic::error(Code::Extract, format!("`{name}` cannot be recorded: it is no name of a directory")));
+        return Err(Diagnostic::error(
+            Code::Extract,
+            format!("`{name}` cannot be recorded: it is no name of a directory"),
+        ));
     }
     Ok(name)
 }
@@ -100,10 +103,8 @@ fn names_in(directory: &Path) -> io::Result<Vec<String>> {
 pub fn read_exchanges(directory: &Path, request: &Request<'_>) -> Result<Vec<Exchange>, Diagnostic> {
     let table = existing_directory(directory, request)?;
     let names = names_in(&table).map_err(|cause| unreadable(&table, &cause))?;
-    let mut numbered: Vec<(u64, PathBuf)> = names
-        .iter()
-        .filter_map(|name| Some((name.strip_suffix(".json")?.parse().ok()?, table.join(name))))
-        .collect();
+    let mut numbered: Vec<(u64, PathBuf)> =
+        names.iter().filter_map(|name| Some((name.strip_suffix(".json")?.parse().ok()?, table.join(name)))).collect();
     numbered.sort();
     let read = |(_, path): (u64, PathBuf)| {
         let text = fs::read(&path).map_err(|cause| unreadable(&path, &cause))?;
@@ -197,7 +198,8 @@ impl ExchangeRecorder {
     pub fn exchanges(&mut self, ask: &Ask, answers: &[Answer]) -> Result<(), Diagnostic> {
         for answer in answers {
             self.count += 1;
-            let extension = if serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok() { "json" } else { "txt" };
+            let extension =
+                if serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok() { "json" } else { "txt" };
             let body = format!("{:04}.body.{extension}", self.count);
             let head = Head {
                 request: ask.line.to_string(),
@@ -209,7 +211,8 @@ impl ExchangeRecorder {
                     .collect(),
                 body: Some(body.clone()),
             };
-            let mut text = serde_json::to_vec_pretty(&head).map_err(|cause| unwritable(self.recorded.path(), &cause.into()))?;
+            let mut text =
+                serde_json::to_vec_pretty(&head).map_err(|cause| unwritable(self.recorded.path(), &cause.into()))?;
             text.push(b'\n');
             self.recorded.write(&format!("{:04}.json", self.count), &text, &self.scrubber)?;
             self.recorded.write(&body, &answer.body, &self.scrubber)?;
@@ -269,7 +272,8 @@ pub fn read_meta(table: &Path, kind: &str) -> Result<Option<Meta>, Diagnostic> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|cause| unreadable(&path, &cause))?,
     };
-    let broken = |why: String| Diagnostic::error(Code::Extract, format!("the recording {} is broken: {why}", path.display()));
+    let broken =
+        |why: String| Diagnostic::error(Code::Extract, format!("the recording {} is broken: {why}", path.display()));
     let meta: Meta = serde_json::from_slice(&text).map_err(|cause| broken(cause.to_string()))?;
     if meta.kind != kind {
         return Err(broken(format!("it is of type `{}`, and the connector is of type `{kind}`", meta.kind)));

@@ -188,7 +188,8 @@ fn unknown_relation(
 ) -> Diagnostic {
     let Relation::Table(name) = &config.relation else { return refused(request, config, cause) };
     let list = || {
-        let mut statement = connection.prepare("select name from sqlite_schema where type in ('table', 'view') order by 1")?;
+        let mut statement =
+            connection.prepare("select name from sqlite_schema where type in ('table', 'view') order by 1")?;
         statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
     };
     match list() {
@@ -256,10 +257,14 @@ fn replay(request: &Request<'_>, config: &SqliteConfig, directory: &Path) -> Res
     let mut recorded = Vec::new();
     for column in &meta.columns {
         let Some(column_type) = type_from_word(&column.column_type) else {
-            let message = format!("the recording of `{}` has the type `{}`, which is none", request.table, column.column_type);
-            return Err(Diagnostic::error(Code::Extract, message).at(request.config.place.clone(), "recorded for this table").into());
+            let message =
+                format!("the recording of `{}` has the type `{}`, which is none", request.table, column.column_type);
+            return Err(Diagnostic::error(Code::Extract, message)
+                .at(request.config.place.clone(), "recorded for this table")
+                .into());
         };
-        let selected = config.columns.is_empty() || config.columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+        let selected =
+            config.columns.is_empty() || config.columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
         if selected || config.incremental.as_ref().is_some_and(|incremental| incremental.field == column.name) {
             recorded.push((column.name.clone(), column_type));
         }
@@ -309,9 +314,12 @@ pub(super) fn covers(request: &Request<'_>, meta: &Meta) -> Result<(), Diagnosti
     if covered {
         return Ok(());
     }
-    Err(Diagnostic::error(Code::Extract, format!("the recording of `{}` has only rows from `{recorded}` on", request.table))
-        .at(request.config.place.clone(), "this run asks for more")
-        .help("replay the recordings in the order in which they were made, or record with --full-refresh"))
+    Err(Diagnostic::error(
+        Code::Extract,
+        format!("the recording of `{}` has only rows from `{recorded}` on", request.table),
+    )
+    .at(request.config.place.clone(), "this run asks for more")
+    .help("replay the recordings in the order in which they were made, or record with --full-refresh"))
 }
 
 /// Keeps the rows that a database gave.

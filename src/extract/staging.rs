@@ -116,7 +116,8 @@ impl Staging {
         // A line without its end was being written when the crash came.
         let whole = text.iter().rposition(|byte| *byte == b'\n')? + 1;
         let mut lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let head: Head = serde_json::from_slice(lines.next()?).ok().filter(|head: &Head| head.fingerprint == fingerprint)?;
+        let head: Head =
+            serde_json::from_slice(lines.next()?).ok().filter(|head: &Head| head.fingerprint == fingerprint)?;
         let mut pages: Vec<Page<S>> = lines.map(serde_json::from_slice).collect::<Result<_, _>>().ok()?;
         let intake = pages.iter_mut().rev().find_map(|page| page.intake.take())?;
         let last = pages.last_mut()?;
@@ -248,7 +249,8 @@ impl Staging {
 
     /// Closes the files: the batch is whole.
     pub fn finish(&mut self) -> Result<(), Diagnostic> {
-        let mut close = || [self.part.take(), self.rejects.take()].into_iter().flatten().try_for_each(|mut file| file.flush());
+        let mut close =
+            || [self.part.take(), self.rejects.take()].into_iter().flatten().try_for_each(|mut file| file.flush());
         close().map_err(|cause| failure(&self.directory, "write", &cause))
     }
 
@@ -341,7 +343,12 @@ mod tests {
         staging.row(b"{\"a\":3}\n").expect("written");
         staging.reject(&Reject { reason: "r".to_owned(), page: 3, record: "8".to_owned() }).expect("written");
         staging.finish().expect("written");
-        OpenOptions::new().append(true).open(directory.path().join(JOURNAL)).expect("open").write_all(b"{\"ext").expect("written");
+        OpenOptions::new()
+            .append(true)
+            .open(directory.path().join(JOURNAL))
+            .expect("open")
+            .write_all(b"{\"ext")
+            .expect("written");
         drop(staging);
         let (mut staging, pages) = Staging::resume::<i32>(directory.path(), "f").expect("resumes");
         assert_eq!(pages.iter().map(|page| page.walk).collect::<Vec<_>>(), [1, 2]);

@@ -111,8 +111,9 @@ impl Former {
             rows(format!("select \"field\", \"value\", \"type\" from {table} where \"model\" = {model}"))
         });
         let watermark = match marks.unwrap_or_default().into_iter().next().as_deref() {
-            Some([Cell::Text(field), Cell::Text(text), Cell::Text(kind)]) => WatermarkKind::from_word(kind)
-                .map(|kind| Watermark { field: field.clone(), text: text.clone(), kind }),
+            Some([Cell::Text(field), Cell::Text(text), Cell::Text(kind)]) => {
+                WatermarkKind::from_word(kind).map(|kind| Watermark { field: field.clone(), text: text.clone(), kind })
+            }
             _ => None,
         };
         let batches = tables.relation("extract_batches").and_then(|table| {
@@ -138,10 +139,13 @@ fn read_columns(json: &str) -> Vec<(String, ColumnType)> {
 fn check_deletes(node: &Node) -> Result<()> {
     match node.config.text("deletes") {
         None | Some("ignore") => Ok(()),
-        Some(other) => Err(Diagnostic::error(Code::NotSupported, format!("`deletes: {other}` is not supported by extract models yet"))
-            .at(node.declared_at.clone(), "")
-            .help("use `deletes: ignore`, and read the source's own mark of deleted rows")
-            .into()),
+        Some(other) => Err(Diagnostic::error(
+            Code::NotSupported,
+            format!("`deletes: {other}` is not supported by extract models yet"),
+        )
+        .at(node.declared_at.clone(), "")
+        .help("use `deletes: ignore`, and read the source's own mark of deleted rows")
+        .into()),
     }
 }
 
@@ -257,7 +261,8 @@ impl Staged {
             session.execute(&create, false).map_err(refused)?;
             session.load(table, records).map_err(refused)?;
         }
-        let has = |column: &String| self.fetched.batch.columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
+        let has =
+            |column: &String| self.fetched.batch.columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
         if self.key.is_empty() || !self.key.iter().all(has) {
             // The key is named otherwise in the source: the materialization refuses rows that repeat it.
             return Ok(());

@@ -454,8 +454,11 @@ fn read_rest_incremental(mut reader: Reader<'_>) -> Option<RestIncremental> {
         && matches!(by.kind, super::WatermarkKind::Integer | super::WatermarkKind::Text)
     {
         reader.report(
-            Diagnostic::error(Code::YamlValue, format!("a `format` needs a field of time, and `{}` is of type {}", by.field, by.kind.as_str()))
-                .at(reader.span().clone(), ""),
+            Diagnostic::error(
+                Code::YamlValue,
+                format!("a `format` needs a field of time, and `{}` is of type {}", by.field, by.kind.as_str()),
+            )
+            .at(reader.span().clone(), ""),
         );
     }
     reader.finish();
@@ -471,8 +474,11 @@ pub(super) fn read_pairs(reader: &mut Reader<'_>, key: &'static str) -> Vec<(Str
             Some(text) => pairs.push((name.clone(), text)),
             None if entry.value.is_null() => {}
             None => reader.report(
-                Diagnostic::error(Code::YamlValue, format!("`{name}` of `{key}` must be a text, not {}", entry.value.kind()))
-                    .at(entry.value.span.clone(), "expected one value"),
+                Diagnostic::error(
+                    Code::YamlValue,
+                    format!("`{name}` of `{key}` must be a text, not {}", entry.value.kind()),
+                )
+                .at(entry.value.span.clone(), "expected one value"),
             ),
         }
     }

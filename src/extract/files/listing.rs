@@ -33,7 +33,8 @@ impl Listed {
 /// The files of a table in the order of their paths; that there are none is an error.
 pub fn list(request: &Request<'_>, config: &FilesConfig, root: &Path, meta: &Meta) -> Result<Vec<Listed>, Diagnostic> {
     let segments: Vec<&str> = config.path.split('/').filter(|segment| !matches!(*segment, "" | ".")).collect();
-    let refused = |message: String| Diagnostic::error(Code::Extract, message).at(config.path_place.clone(), "this path");
+    let refused =
+        |message: String| Diagnostic::error(Code::Extract, message).at(config.path_place.clone(), "this path");
     if segments.contains(&"..") {
         return Err(refused(format!("`{}` leaves the directory of the source", config.path))
             .help("write the directory as `root` of the connector"));

@@ -86,7 +86,8 @@ fn newest(request: &Request<'_>, files: &[Listed]) -> Option<Watermark> {
     let before = request.watermark.clone().filter(|_| !request.full_refresh);
     let texts = files.iter().map(|file| file.modified.clone());
     let texts = texts.chain(before.map(|before| before.text));
-    let newest = texts.filter_map(|text| Some((kind.read(&text)?, text))).max_by(|left, right| left.0.compare(&right.0));
+    let newest =
+        texts.filter_map(|text| Some((kind.read(&text)?, text))).max_by(|left, right| left.0.compare(&right.0));
     newest.map(|(_, text)| Watermark { field: MODIFIED.to_owned(), text, kind })
 }
 
@@ -106,7 +107,8 @@ fn read(request: &Request<'_>, config: &FilesConfig, files: &[Listed]) -> Result
                     Diagnostic::error(Code::Extract, format!("{} {why}", file.shown))
                         .at(config.path_place.clone(), "found by this path")
                 };
-                let parts = document::read(&text, records, &[]).map_err(|cause| broken(format!("is broken JSON: {cause}")))?;
+                let parts =
+                    document::read(&text, records, &[]).map_err(|cause| broken(format!("is broken JSON: {cause}")))?;
                 let records = parts.records.ok_or_else(|| {
                     broken(format!("has nothing at `{}`", records.as_str())).help("correct `records` of the table")
                 })?;
@@ -164,10 +166,13 @@ fn hand_over(request: &Request<'_>, files: &[Listed]) -> Result<Fetched> {
         })?;
         rows += footer.rows;
         if index > 0 && footer.columns != columns {
-            return Err(Diagnostic::error(Code::Extract, format!("{} has other columns than {}", file.shown, files[0].shown))
-                .at(request.config.place.clone(), "for this table")
-                .help("give each kind of file a table of its own")
-                .into());
+            return Err(Diagnostic::error(
+                Code::Extract,
+                format!("{} has other columns than {}", file.shown, files[0].shown),
+            )
+            .at(request.config.place.clone(), "for this table")
+            .help("give each kind of file a table of its own")
+            .into());
         }
         columns = footer.columns;
     }
@@ -179,7 +184,11 @@ fn hand_over(request: &Request<'_>, files: &[Listed]) -> Result<Fetched> {
     let pages = files.len() as u64;
     (request.progress)(super::Progress { rows, pages });
     Ok(Fetched {
-        batch: Batch { format: BatchFormat::Parquet, files: files.iter().map(|file| file.path.clone()).collect(), columns },
+        batch: Batch {
+            format: BatchFormat::Parquet,
+            files: files.iter().map(|file| file.path.clone()).collect(),
+            columns,
+        },
         rows,
         pages,
         rejects: None,

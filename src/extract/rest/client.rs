@@ -140,8 +140,8 @@ impl<'a> Server<'a> {
             408 | 429 | 500.. => return Err(Trouble::Again(format!("the token endpoint answered {}", answer.status))),
             status => return Err(refused(format!("it answered {status}: {}", words(&answer)))),
         }
-        let body: serde_json::Value =
-            serde_json::from_slice(&answer.body).map_err(|_| refused(format!("its answer is no JSON: {}", words(&answer))))?;
+        let body: serde_json::Value = serde_json::from_slice(&answer.body)
+            .map_err(|_| refused(format!("its answer is no JSON: {}", words(&answer))))?;
         let Some(text) = body["access_token"].as_str().filter(|text| !text.is_empty()) else {
             return Err(refused("its answer has no `access_token`".to_owned()));
         };
@@ -200,10 +200,13 @@ impl Transport for Server<'_> {
                 return Err(Trouble::Final(found));
             }
             let response = self.send_to(&url, ask)?;
-            let location = response.headers().get("Location").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            let location =
+                response.headers().get("Location").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
             match (response.status().as_u16(), location) {
                 (301 | 302 | 303 | 307 | 308, Some(location)) => {
-                    url = url.join(&location).map_err(|cause| Trouble::Again(format!("a redirect to nowhere: {cause}")))?;
+                    url = url
+                        .join(&location)
+                        .map_err(|cause| Trouble::Again(format!("a redirect to nowhere: {cause}")))?;
                 }
                 _ => return self.read(response),
             }

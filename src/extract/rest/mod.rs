@@ -53,7 +53,9 @@ impl Page {
 impl RestConfig {
     fn more(&self) -> Option<&Path> {
         match &self.paginate {
-            Paginate::Page { more, .. } | Paginate::Offset { more, .. } | Paginate::Cursor { more, .. } => more.as_ref(),
+            Paginate::Page { more, .. } | Paginate::Offset { more, .. } | Paginate::Cursor { more, .. } => {
+                more.as_ref()
+            }
             _ => None,
         }
     }
@@ -94,9 +96,11 @@ impl RestConfig {
 
 /// Reads an answer of status 2xx.
 fn read_page(request: &Request<'_>, config: &RestConfig, answer: &Answer) -> Result<Page, Trouble> {
-    let failed = |message: String| Diagnostic::error(Code::Extract, message).at(config.path_place.clone(), "asked here");
+    let failed =
+        |message: String| Diagnostic::error(Code::Extract, message).at(config.path_place.clone(), "asked here");
     if answer.status == 204 {
-        let empty = Page { headers: answer.headers.clone(), body: String::new(), records: vec![], values: [None, None, None] };
+        let empty =
+            Page { headers: answer.headers.clone(), body: String::new(), records: vec![], values: [None, None, None] };
         return Ok(empty);
     }
     if words::is_html(answer) {

@@ -61,7 +61,9 @@ impl<'a> Pages<'a> {
     pub fn ahead(&self, mark: &Mark, count: u64, most: usize) -> Vec<Mark> {
         match mark {
             Mark::Page(number) => (1..=most as u64).map(|step| Mark::Page(number + step)).collect(),
-            Mark::Offset(offset) if count > 0 => (1..=most as u64).map(|step| Mark::Offset(offset + step * count)).collect(),
+            Mark::Offset(offset) if count > 0 => {
+                (1..=most as u64).map(|step| Mark::Offset(offset + step * count)).collect()
+            }
             _ => vec![],
         }
     }
@@ -70,12 +72,13 @@ impl<'a> Pages<'a> {
     pub fn ask(&self, mark: &Mark) -> Result<Ask, Diagnostic> {
         let mut params = self.config.params.clone();
         let (mut in_body, mut since_param) = (Vec::new(), None);
-        let place = |params: &mut Vec<(String, String)>, in_body: &mut Vec<(String, String)>, name: &str, value: String| {
-            match self.config.method {
-                Method::Get => set(params, name, value),
-                Method::Post => in_body.push((name.to_owned(), value)),
-            }
-        };
+        let place =
+            |params: &mut Vec<(String, String)>, in_body: &mut Vec<(String, String)>, name: &str, value: String| {
+                match self.config.method {
+                    Method::Get => set(params, name, value),
+                    Method::Post => in_body.push((name.to_owned(), value)),
+                }
+            };
         if let (Some(text), Some(incremental)) = (&self.since, &self.config.incremental) {
             since_param = Some((incremental.param.clone(), self.since_value(text, &incremental.format)?));
         }
@@ -220,10 +223,13 @@ impl<'a> Pages<'a> {
             // end after one page without a word.
             None if so_far.first && !page.records.is_empty() => {
                 let path = self.config.more().map_or("", |path| path.as_str());
-                Err(Diagnostic::error(Code::Extract, format!("the answer has nothing at `{path}`, which should say whether there is more"))
-                    .at(self.config.path_place.clone(), "for this path")
-                    .note(format!("it has {}", page.names()))
-                    .help("correct `more` of `paginate`, or leave it out: then pages are asked for until one is empty"))
+                Err(Diagnostic::error(
+                    Code::Extract,
+                    format!("the answer has nothing at `{path}`, which should say whether there is more"),
+                )
+                .at(self.config.path_place.clone(), "for this path")
+                .note(format!("it has {}", page.names()))
+                .help("correct `more` of `paginate`, or leave it out: then pages are asked for until one is empty"))
             }
             None => Ok(false),
         }

@@ -92,11 +92,16 @@ impl Transport for Recording<'_> {
             .find(|(index, (line, exchange))| !used[*index] && self.matches(ask, line, exchange));
         let Some((index, (_, exchange))) = found else { return Err(Trouble::Final(self.missing(ask))) };
         if !self.covers(exchange.head.since.as_deref(), ask.since.as_deref()) {
-            let from = |since: Option<&str>| since.map_or("everything".to_owned(), |since| format!("rows from `{since}` on"));
+            let from =
+                |since: Option<&str>| since.map_or("everything".to_owned(), |since| format!("rows from `{since}` on"));
             return Err(Trouble::Final(
                 Diagnostic::error(
                     Code::Extract,
-                    format!("the recording of `{}` has only {}", self.request.table, from(exchange.head.since.as_deref())),
+                    format!(
+                        "the recording of `{}` has only {}",
+                        self.request.table,
+                        from(exchange.head.since.as_deref())
+                    ),
                 )
                 .at(self.config.path_place.clone(), "asked here")
                 .note(format!("this run asks for {}", from(ask.since.as_deref())))

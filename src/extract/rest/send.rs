@@ -111,7 +111,8 @@ impl<'a> Sender<'a> {
             Err(Trouble::Again(why)) => return Meaning::Again { why, after: None },
             Err(Trouble::Final(found)) => return Meaning::Final(found),
         };
-        let status = reqwest::StatusCode::from_u16(answer.status).map_or_else(|_| answer.status.to_string(), |status| status.to_string());
+        let status = reqwest::StatusCode::from_u16(answer.status)
+            .map_or_else(|_| answer.status.to_string(), |status| status.to_string());
         let meaning = match answer.status {
             200..=299 => match read(&answer) {
                 Ok(result) => Meaning::Done(result),

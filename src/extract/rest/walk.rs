@@ -282,7 +282,10 @@ impl Walk<'_> {
         } else if let (Some(before), Some(now)) = (self.state.total, total)
             && before != now
         {
-            return Some(Moved(format!("the total was {before} on the first page and is {now} on page {}", self.state.pages)));
+            return Some(Moved(format!(
+                "the total was {before} on the first page and is {now} on page {}",
+                self.state.pages
+            )));
         }
         None
     }

@@ -64,7 +64,10 @@ mod tests {
             (r#"{"error": "invalid_client", "error_description": "no such client"}"#, "no such client"),
             (r#"{"error": {"code": 7, "message": "wrong\n parameter"}}"#, "wrong parameter"),
             ("plain   words", "plain words"),
-            ("<html><head><style>a{b}</style><title>Log in</title></head><body>Who <b>are</b> you?", "Log in Who are you?"),
+            (
+                "<html><head><style>a{b}</style><title>Log in</title></head><body>Who <b>are</b> you?",
+                "Log in Who are you?",
+            ),
             ("<script>unclosed", "(no words)"),
             ("", "(no words)"),
         ] {
