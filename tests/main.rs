@@ -2,6 +2,10 @@
 
 mod adapter;
 mod cases;
+mod incremental;
 mod macros;
+mod scd2;
+mod snapshots;
 mod snowflake_functions;
+mod support;
 mod tidy;

@@ -127,11 +127,9 @@
   {{ return(subject ~ '_key') }}
 {%- endmacro %}
 
-{#- One stamp for the whole run, in UTC. -#}
+{#- One stamp for the whole run, in UTC: the text of `run_started_at` without its offset. -#}
 {% macro scd2_run_stamp() -%}
-  {{ return(
-    "cast('" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "' as " ~ type_timestamp() ~ ')'
-  ) }}
+  {{ return("cast('" ~ (run_started_at | string).split('+')[0] ~ "' as " ~ type_timestamp() ~ ')') }}
 {%- endmacro %}
 
 {#- The surrogate key: a hash over key and stamp, in which every value is told apart from its neighbours by its length. -#}
@@ -260,8 +258,8 @@
         then source_rows.scd2_own_stamp
       when open_versions.{{ names.effective_from }} >= {{ run }}
         then {{ next_instant('open_versions.' ~ names.effective_from) }}
-      when open_versions.{{ names.version_number }} is null and closed_versions.closed_until > {{ run }}
-        then closed_versions.closed_until
+      when open_versions.{{ names.version_number }} is null and closed_versions.closed_until >= {{ run }}
+        then {{ next_instant('closed_versions.closed_until') }}
       else {{ run }}
     end as scd2_at
   from source_rows

@@ -115,7 +115,7 @@
     when snapshotted_data.{{ columns.dbt_scd_id }} is not null and {{ own }} > {{ opened }} and {{ own }} <= {{ now }} then {{ own }}
     when snapshotted_data.{{ columns.dbt_scd_id }} is not null and {{ now }} > {{ opened }} then {{ now }}
     when snapshotted_data.{{ columns.dbt_scd_id }} is not null then {{ next_instant(opened) }}
-    when closed_data.dbt_closed_until > {{ now }} then closed_data.dbt_closed_until
+    when closed_data.dbt_closed_until >= {{ now }} then {{ next_instant('closed_data.dbt_closed_until') }}
     when closed_data.dbt_closed_until >= {{ own }} or {{ own }} > {{ now }} or {{ own }} is null then {{ now }}
     else {{ own }}
   end

@@ -85,12 +85,21 @@ fn defaults_of(resource_type: ResourceType) -> &'static ConfigMap {
 /// The config of a resource with dbt's defaults for the keys that were not set.
 pub fn complete_config(resource_type: ResourceType, values: &ConfigMap) -> ConfigMap {
     let mut map = defaults_of(resource_type).clone();
+    if let Some(default) = default_of_own(values.get("materialized"), "on_schema_change") {
+        map.insert("on_schema_change".to_owned(), default);
+    }
     for (key, value) in values {
         if !value.is_null() || !map.contains_key(key) {
             map.insert(key.clone(), value.clone());
         }
     }
     map
+}
+
+/// Defaults that strata's own materializations have and dbt's have not: what a source adds is kept.
+fn default_of_own(materialized: Option<&Json>, key: &str) -> Option<Json> {
+    let own = matches!(materialized.and_then(Json::as_str), Some("extract" | "scd2"));
+    (own && key == "on_schema_change").then(|| Json::from("append_new_columns"))
 }
 
 /// The type of the resource that a unique id names.
@@ -119,6 +128,9 @@ fn lookup(state: &State, key: &str) -> Result<Option<Value>, Error> {
         return Ok(Some(from_json(&value)));
     }
     let Some(id) = host.node() else { return Ok(None) };
+    if let Some(default) = default_of_own(host.config("materialized").as_ref(), key) {
+        return Ok(Some(from_json(&default)));
+    }
     Ok(defaults_of(resource_type(id.as_str())).get(key).map(from_json))
 }
 
