@@ -1,11 +1,13 @@
 //! Renders templates and calls macros: the face of the Jinja layer.
 
-use super::body::{self, Body, FIRST_MARK, MARK, Purpose, Unit};
+use super::body::{self, Body, Purpose, Unit};
 use super::definition::MacroDefinition;
 use super::error::{syntax_error, to_diagnostic, word_at};
 use super::host::Phase;
+use super::marks::{FIRST_MARK, MARK};
 use super::registry::Registry;
-use super::runtime::{self, RenderContext};
+use super::render_context::RenderContext;
+use super::runtime::{self, Outcome};
 use super::scan::scan;
 use super::{environment, value};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
@@ -106,7 +108,7 @@ impl Engine {
         template: &Template,
         purpose: Purpose,
         context: &Arc<RenderContext>,
-    ) -> Result<((String, Option<Value>), Arc<Body>), Diagnostic> {
+    ) -> Result<(Outcome, Arc<Body>), Diagnostic> {
         runtime::run_template(self.environment(context), &template.0, purpose, context)
             .map_err(|(error, span)| self.diagnostic(error, Some(span), context))
     }
@@ -174,16 +176,13 @@ impl Rendered {
         for part in parts {
             let mut letters = part.chars();
             let number = letters.next().and_then(|letter| (letter as u32).checked_sub(FIRST_MARK));
-            match number.map(|number| number as usize).filter(|number| *number < body.marks.len()) {
-                Some(number) => {
-                    segments.push((text.len(), number));
-                    text.push_str(letters.as_str());
-                }
+            if let Some(number) = number.map(|number| number as usize).filter(|number| *number < body.marks.len()) {
+                segments.push((text.len(), number));
+                text.push_str(letters.as_str());
+            } else {
                 // Not a marker of ours: the character came with a value.
-                None => {
-                    text.push(MARK);
-                    text.push_str(part);
-                }
+                text.push(MARK);
+                text.push_str(part);
             }
         }
         Self { text, map: RenderMap { body, segments } }

@@ -84,8 +84,8 @@ fn add_globals(environment: &mut Environment<'static>) {
             let second = if arguments.is_empty() { None } else { Some(arguments.integer("stop")?) };
             let step = if arguments.is_empty() { 1 } else { arguments.integer("step")? };
             arguments.finish()?;
-            let (start, stop) = second.map_or((0, first), |stop| (first, stop));
-            range(start, stop, step)
+            let (from, to) = second.map_or((0, first), |to| (first, to));
+            range(from, to, step)
         }),
     );
     environment.add_global(
@@ -118,16 +118,16 @@ fn add_globals(environment: &mut Environment<'static>) {
     );
 }
 
-fn range(start: i64, stop: i64, step: i64) -> Result<Value, Error> {
+fn range(from: i64, to: i64, step: i64) -> Result<Value, Error> {
     if step == 0 {
         return Err(invalid("range() arg 3 must not be zero"));
     }
-    let distance = if step > 0 { stop.saturating_sub(start) } else { start.saturating_sub(stop) };
+    let distance = if step > 0 { to.saturating_sub(from) } else { from.saturating_sub(to) };
     let count = u64::try_from(distance).unwrap_or(0).div_ceil(step.unsigned_abs());
     if count > LONGEST_RANGE {
         return Err(invalid(format!("range() would have {count} items; at most {LONGEST_RANGE} are allowed")));
     }
-    Ok(list((0..count).map(|at| Value::from(start + step * i64::try_from(at).unwrap_or(0)))))
+    Ok(list((0..count).map(|at| Value::from(from + step * i64::try_from(at).unwrap_or(0)))))
 }
 
 /// Jinja2's `cycler(a, b)`: `next()`, `current`, `reset()`.

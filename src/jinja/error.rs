@@ -205,9 +205,6 @@ fn of_template(inner: &Error, place: Option<Span>, registry: &Registry, known: &
         ErrorKind::UndefinedError => undefined(detail, place, registry, known),
         // A method of something undefined: what is undefined counts.
         ErrorKind::UnknownMethod if detail.contains("` is undefined") => undefined(detail, place, registry, known),
-        ErrorKind::UnknownMethod if !detail.is_empty() => {
-            Diagnostic::error(Code::JinjaRender, detail).at_if_known(place, "")
-        }
         ErrorKind::SyntaxError => {
             Diagnostic::error(Code::JinjaSyntax, format!("this Jinja cannot be parsed: {detail}"))
                 .at_if_known(place, "")
@@ -220,7 +217,7 @@ fn of_template(inner: &Error, place: Option<Span>, registry: &Registry, known: &
             let name = detail.trim_start_matches("test ").trim_end_matches(" is unknown");
             Diagnostic::error(Code::JinjaRender, format!("there is no test `{name}`")).at_if_known(place, "")
         }
-        ErrorKind::InvalidOperation if !detail.is_empty() => {
+        ErrorKind::InvalidOperation | ErrorKind::UnknownMethod if !detail.is_empty() => {
             Diagnostic::error(Code::JinjaRender, detail).at_if_known(place, "")
         }
         kind if detail.is_empty() => Diagnostic::error(Code::JinjaRender, kind.to_string()).at_if_known(place, ""),

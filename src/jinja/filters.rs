@@ -8,6 +8,7 @@ use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, State, filters};
 use std::sync::Arc;
 
+// One type for all filters: some of them cannot fail.
 type Filter = fn(&mut State<'_, '_>, Value, Arguments<'_>) -> Result<Value, Error>;
 
 /// Makes the filters and tests known to an environment.
@@ -216,6 +217,7 @@ fn attribute_of(value: &Value, path: &str) -> Value {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the type of all filters")]
 fn int(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let default = arguments.given("default").unwrap_or_else(|| Value::from(0));
     let base = arguments.optional("base").and_then(|base| base.as_i64()).unwrap_or(10);
@@ -253,6 +255,7 @@ fn truncated(number: f64) -> Option<Value> {
     format!("{whole:.0}").parse::<i128>().ok().map(Value::from)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the type of all filters")]
 fn to_float(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let default = arguments.given("default").unwrap_or_else(|| Value::from(0.0));
     if let Some(text) = value.as_str() {
@@ -322,6 +325,7 @@ fn title(text: &str) -> String {
     titled
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the type of all filters")]
 fn center(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let width = arguments.optional("width").and_then(|width| width.as_usize()).unwrap_or(80);
     let text = text(&value);
@@ -335,6 +339,7 @@ fn word_count(text: &str) -> usize {
     text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty()).count()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the type of all filters")]
 fn truncate(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let length = arguments.optional("length").and_then(|length| length.as_usize()).unwrap_or(255);
     let cut_words = arguments.flag("killwords", false);

@@ -34,7 +34,7 @@ pub(super) fn printf(pattern: &str, args: &Value) -> Result<String, Error> {
                 let shown = format!("{name}!r");
                 let value = named.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| repr(value));
                 named.extend(value.map(|value| (Value::from(shown.as_str()), Value::from(value))));
-                rewritten.push_str(&format!("({shown})"));
+                rewritten.extend(["(", shown.as_str(), ")"]);
             }
             None => {
                 if let Some(value) = positional.get_mut(number) {
@@ -93,7 +93,7 @@ pub(super) fn braces(template: &str, positional: &[Value], keywords: Vec<(String
         };
         let converted = value.map(|value| if conversion == "s" { text(value) } else { repr(value) });
         let key = format!("converted_{}", keywords.len());
-        rewritten.push_str(&format!("{{{key}"));
+        rewritten.extend(["{", key.as_str()]);
         rewritten.extend(spec.map(|spec| format!(":{spec}")));
         keywords.extend(converted.map(|converted| (key, Value::from(converted))));
         rest = &rest[end..];

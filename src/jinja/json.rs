@@ -36,7 +36,7 @@ fn to_json_within(value: &Value, depth: usize) -> Json {
     if depth > DEEPEST {
         return Json::Null;
     }
-    let shape = value.as_object().map(|object| object.repr());
+    let shape = value.as_object().map(minijinja::value::DynObject::repr);
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Json::Null,
         ValueKind::Bool => Json::Bool(value.is_true()),

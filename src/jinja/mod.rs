@@ -5,9 +5,9 @@
 //! [`host::Host`] that answers `ref`, `source` and the rest. Values that templates see are Python's as far as
 //! templates can tell: see [`value`].
 //!
-//! How it works inside: [`scan`](self::scan) rewrites tags, `body` compiles what lies between them with
-//! minijinja's own code generator, `patch` changes instructions one for one, `runtime` runs them. Only these, with
-//! `calls` and `definition` that read the syntax tree, know minijinja's machinery.
+//! How it works inside: `scan` (with `tokens`) rewrites tags, `body` (with `marks`) compiles what lies between them
+//! with minijinja's own code generator, `patch` changes instructions one for one, `runtime` runs them. Only these,
+//! with `calls` and `definition` that read the syntax tree, know minijinja's machinery.
 
 mod body;
 mod calls;
@@ -22,13 +22,17 @@ pub mod host;
 mod json;
 mod literal;
 pub mod modules;
+mod marks;
 mod native;
 mod operators;
 mod patch;
+mod print;
 mod registry;
+mod render_context;
 mod runtime;
 mod scan;
 mod strings;
+mod tokens;
 #[cfg(test)]
 mod tests;
 pub mod value;
@@ -40,5 +44,6 @@ pub use json::{from_json, json_text, to_json};
 pub use minijinja::value::Value;
 pub use native::{Arguments, native};
 pub use registry::{PackageKind, Registry, RegistryBuilder, definition_of};
-pub use runtime::{RenderContext, current};
+pub use render_context::RenderContext;
+pub use runtime::current;
 pub use scan::BlockKind;

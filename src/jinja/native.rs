@@ -57,7 +57,7 @@ impl<'a> Arguments<'a> {
     pub fn new(function: &'a str, args: &'a [Value]) -> Self {
         let (positional, keywords) = match args.split_last() {
             Some((last, rest)) if last.is_kwargs() => {
-                let pairs = last.as_object().and_then(|object| object.try_iter_pairs());
+                let pairs = last.as_object().and_then(minijinja::value::DynObject::try_iter_pairs);
                 let named = pairs.into_iter().flatten().map(|(key, value)| (text(&key), value)).collect();
                 (rest, named)
             }

@@ -82,7 +82,7 @@ impl Operator {
             (Self::List, items) => Ok(list(items.iter().cloned())),
             (Self::Dict, items) => Ok(dict(items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())))),
             (Self::Caller, args) => make_caller(state, args),
-            (Self::Slice, [value, start, stop, step]) => slice(value, [start, stop, step]),
+            (Self::Slice, [value, bounds @ ..]) if bounds.len() == 3 => slice(value, bounds),
             (Self::Add, [left, right]) => add(left, right),
             (Self::Subtract, [left, right]) => subtract(left, right),
             (Self::Multiply, [left, right]) => multiply(left, right),
@@ -277,36 +277,36 @@ fn power(left: &Value, right: &Value) -> Result<Value, Error> {
 }
 
 /// `value[start:stop:step]`, with Python's meaning of negative and missing bounds.
-fn slice(value: &Value, [start, stop, step]: [&Value; 3]) -> Result<Value, Error> {
+fn slice(value: &Value, bounds: &[Value]) -> Result<Value, Error> {
     let bound = |bound: &Value| match bound {
         bound if bound.is_none() => Ok(None),
         bound => bound.as_i64().map(Some).ok_or_else(|| invalid("slice indices must be integers or None")),
     };
-    let step = bound(step)?.unwrap_or(1);
+    let step = bound(&bounds[2])?.unwrap_or(1);
     if step == 0 {
         return Err(invalid("slice step cannot be zero"));
     }
-    let (start, stop) = (bound(start)?, bound(stop)?);
+    let (from, to) = (bound(&bounds[0])?, bound(&bounds[1])?);
     if let Some(text) = value.as_str() {
         let letters: Vec<char> = text.chars().collect();
-        return Ok(Value::from(positions(letters.len(), start, stop, step).map(|at| letters[at]).collect::<String>()));
+        return Ok(Value::from(positions(letters.len(), from, to, step).map(|at| letters[at]).collect::<String>()));
     }
     if value.is_undefined() || value.is_none() || !is_sequence(value) {
         let message = format!("'{}' object is not subscriptable", type_name(value));
         return Err(if value.is_undefined() { Error::from(ErrorKind::UndefinedError) } else { invalid(message) });
     }
     let items: Vec<Value> = value.try_iter()?.collect();
-    let picked = positions(items.len(), start, stop, step).map(|at| items[at].clone());
+    let picked = positions(items.len(), from, to, step).map(|at| items[at].clone());
     Ok(if value.is_tuple() { tuple(picked) } else { list(picked) })
 }
 
 /// The positions that a slice picks out of `length` items.
-fn positions(length: usize, start: Option<i64>, stop: Option<i64>, step: i64) -> impl Iterator<Item = usize> {
+fn positions(length: usize, from: Option<i64>, to: Option<i64>, step: i64) -> impl Iterator<Item = usize> {
     let length = i64::try_from(length).unwrap_or(i64::MAX);
     let (lowest, highest) = if step > 0 { (0, length) } else { (-1, length - 1) };
     let place = |bound: i64| if bound < 0 { bound.saturating_add(length) } else { bound }.clamp(lowest, highest);
     let (first, last) = if step > 0 { (lowest, highest) } else { (highest, lowest) };
-    let (mut at, end) = (start.map_or(first, place), stop.map_or(last, place));
+    let (mut at, end) = (from.map_or(first, place), to.map_or(last, place));
     std::iter::from_fn(move || {
         let inside = if step > 0 { at < end } else { at > end };
         let position = usize::try_from(at).ok().filter(|_| inside)?;

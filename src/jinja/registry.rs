@@ -272,10 +272,13 @@ impl Registry {
                 if let Some(definition) = found {
                     return Ok(definition);
                 }
-                attempts.push(match package_name {
+                let attempt = match package_name {
                     None => format!("`{full}`"),
                     Some(owner) => format!("`{owner}.{full}`"),
-                });
+                };
+                if !attempts.contains(&attempt) {
+                    attempts.push(attempt);
+                }
             }
         }
         let message = match namespace {

@@ -2,20 +2,17 @@
 
 use super::body::{self, Body, CallBlock, Code, NumberedName, Purpose};
 use super::definition::MacroDefinition;
-use super::engine::Engine;
 use super::error::{self, at_site, returned_value};
-use super::host::{Host, Phase};
-use super::native::Arguments;
-use super::registry::Namespace;
-use super::value::{dict, fresh, invalid, none, tuple, view_of};
+use super::render_context::RenderContext;
+use super::value::{dict, fresh, invalid, tuple};
 use crate::diagnostic::Span;
 use minijinja::machinery::{Instructions, eval, make_string_output};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 /// The deepest nesting of macro calls.
 const DEEPEST_CALL: usize = 400;
@@ -23,138 +20,6 @@ const DEEPEST_CALL: usize = 400;
 const CALLS_PER_STACK: usize = 40;
 /// The size of such a stack, in bytes.
 const STACK_SIZE: usize = 8 << 20;
-
-/// One render: a node (or a macro called from Rust) in one phase, with everything that templates find in it.
-pub struct RenderContext {
-    engine: Arc<Engine>,
-    namespace: Arc<Namespace>,
-    package: String,
-    own: Vec<(&'static str, Value)>,
-    host: Arc<dyn Host>,
-    soft: bool,
-    results: Mutex<HashMap<String, Value>>,
-    /// Where in the node's text the running `ref`, `source` or `config` was called.
-    site: Mutex<Option<Span>>,
-}
-
-impl RenderContext {
-    /// A render for a node of `package`. `own` are the values that differ from node to node (`this`, `model`,
-    /// `config`); macros of the namespace come before them, values shared by all renders after them.
-    pub fn new(engine: &Arc<Engine>, package: &str, own: Vec<(&'static str, Value)>, host: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self {
-            engine: Arc::clone(engine),
-            namespace: engine.registry().namespace(package),
-            package: package.to_owned(),
-            own,
-            soft: host.phase() == Phase::Parse,
-            host,
-            results: Mutex::default(),
-            site: Mutex::default(),
-        })
-    }
-
-    /// The stage behind this render.
-    pub fn host(&self) -> &dyn Host {
-        &*self.host
-    }
-
-    /// The stage behind this render, to hand on.
-    pub fn shared_host(&self) -> &Arc<dyn Host> {
-        &self.host
-    }
-
-    /// The engine.
-    pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// The package whose macros come first.
-    pub fn package(&self) -> &str {
-        &self.package
-    }
-
-    /// What `store_result` keeps for `load_result`, by name.
-    pub fn results(&self) -> MutexGuard<'_, HashMap<String, Value>> {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where in the node's own text the `ref`, `source` or `config` that runs now was called; none if a macro
-    /// called it.
-    pub fn call_site(&self) -> Option<Span> {
-        self.site.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_call_site(&self, span: Option<Span>) -> Option<Span> {
-        std::mem::replace(&mut self.site.lock().unwrap_or_else(PoisonError::into_inner), span)
-    }
-
-    /// What a name means in this render: a macro, a value of the node, a shared value.
-    pub fn find(&self, name: &str) -> Option<Value> {
-        if let Some(value) = self.namespace.get(name) {
-            return Some(value.clone());
-        }
-        if let Some((_, value)) = self.own.iter().find(|(own, _)| *own == name) {
-            return Some(value.clone());
-        }
-        self.engine.shared().get(name).cloned()
-    }
-
-    /// All names that mean something, each once, sorted.
-    pub(super) fn names(&self) -> Vec<&str> {
-        let own = self.own.iter().map(|(name, _)| *name);
-        let mut names: Vec<&str> = self.namespace.keys().map(|name| &**name).chain(own).collect();
-        names.extend(self.engine.shared().keys().copied());
-        names.sort_unstable();
-        names.dedup();
-        names
-    }
-
-    fn soft_undefined(&self, name: &str) -> Option<Value> {
-        let soft = self.soft && !super::environment::is_global(name);
-        soft.then(|| Value::from_object(SoftUndefined))
-    }
-}
-
-impl fmt::Debug for RenderContext {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("<context>")
-    }
-}
-
-/// The render itself is what templates see as `context`: a mapping of all names.
-impl Object for RenderContext {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.find(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.find(key)
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.names().into_iter().map(Value::from).collect())
-    }
-
-    fn call_method(self: &Arc<Self>, _state: &mut State, method: &str, args: &[Value]) -> Result<Value, Error> {
-        let mut arguments = Arguments::new(method, args);
-        match method {
-            "get" => {
-                let name = arguments.text("key")?;
-                Ok(self.find(&name).or_else(|| arguments.given("default")).unwrap_or_else(none))
-            }
-            "keys" => Ok(view_of("dict_keys", self.names().into_iter().map(Value::from).collect())),
-            "items" => {
-                let pair = |name: &str| Some(tuple([Value::from(name), self.find(name)?]));
-                Ok(view_of("dict_items", self.names().into_iter().filter_map(pair).collect()))
-            }
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
-
-    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("<context>")
-    }
-}
 
 /// The render that a native function was called from.
 pub fn current(state: &State<'_, '_>) -> Result<Arc<RenderContext>, Error> {
@@ -357,7 +222,7 @@ impl Object for MacroValue {
     fn call(self: &Arc<Self>, state: &mut State, args: &[Value]) -> Result<Value, Error> {
         let frame = frame(state)?;
         if frame.is_node_text {
-            frame.context.host.macro_called(&self.0.unique_id);
+            frame.context.host().macro_called(&self.0.unique_id);
         }
         call_macro(state.env(), &self.0, &frame.context, args)
     }
@@ -386,13 +251,10 @@ pub(super) fn call_macro(
     match run(environment, code, frame) {
         Ok((_, Some(value))) => Ok(value),
         Ok((text, None)) => Ok(Value::from(text)),
-        Err(failed) => match returned_value(&failed) {
-            Some(value) => Ok(value),
-            None => {
-                let span = body.span(&failed);
-                Err(at_site(failed, format!("macro `{}.{}`", definition.package, definition.name), span))
-            }
-        },
+        Err(failed) => returned_value(&failed).ok_or_else(|| {
+            let span = body.span(&failed);
+            at_site(failed, format!("macro `{}.{}`", definition.package, definition.name), span)
+        }),
     }
 }
 
@@ -509,7 +371,7 @@ thread_local! {
 }
 
 /// The text that a body wrote, and the value that it returned, if it did not run through.
-type Outcome = (String, Option<Value>);
+pub(super) type Outcome = (String, Option<Value>);
 
 /// Runs a body. Deep nesting goes on another thread's stack, so that no template can overflow one.
 fn run(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<Outcome, Error> {
@@ -517,7 +379,7 @@ fn run(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<O
     if depth >= DEEPEST_CALL {
         return Err(invalid(format!("macros call each other more than {DEEPEST_CALL} levels deep")));
     }
-    if depth == 0 || depth % CALLS_PER_STACK != 0 {
+    if depth == 0 || !depth.is_multiple_of(CALLS_PER_STACK) {
         DEPTH.set(depth + 1);
         let outcome = run_here(environment, code, frame);
         DEPTH.set(depth);
@@ -594,13 +456,13 @@ pub(super) fn run_template(
         };
         match run(environment, code, frame) {
             Ok(outcome) => Ok((outcome, Arc::clone(&code.body))),
-            Err(failed) => match returned_value(&failed) {
-                Some(value) => Ok(((String::new(), Some(value)), Arc::clone(&code.body))),
-                None => {
-                    span = Some(code.body.span(&failed));
-                    Err(failed)
+            Err(failed) => {
+                if let Some(value) = returned_value(&failed) {
+                    return Ok(((String::new(), Some(value)), Arc::clone(&code.body)));
                 }
-            },
+                span = Some(code.body.span(&failed));
+                Err(failed)
+            }
         }
     });
     outcome.map_err(|failed| {

@@ -5,6 +5,7 @@
 //! The tags are found with minijinja's own tokenizer, so comments, strings and raw blocks need no care.
 
 use super::error::syntax_error;
+use super::tokens::{Tag, end_of_type, ends_operand, is_call, is_constant, is_set_block, is_test, string};
 use crate::diagnostic::{Code, Diagnostic, SourceFile, Span};
 use minijinja::machinery::{Token, Tokenizer};
 use std::ops::Range;
@@ -51,8 +52,6 @@ pub(super) struct Scan {
     /// Offsets of expressions that were `{% do … %}` and now stand in `{{ … }}`: their value is not printed.
     pub discards: Vec<u32>,
 }
-
-type Tag<'a> = [(Token<'a>, Range<usize>)];
 
 /// Scans the part `range` of a file.
 pub(super) fn scan(file: &Arc<SourceFile>, range: &Range<usize>) -> Result<Scan, Diagnostic> {
@@ -244,7 +243,7 @@ impl<'a> Scanner<'a> {
             let follows_assign = matches!(tag.get(at + 1), Some((Token::Assign, _)));
             match token {
                 Token::Ident("adapter") if follows_assign => {
-                    adapter = tag.get(at + 2).and_then(|(token, _)| string(token))
+                    adapter = tag.get(at + 2).and_then(|(token, _)| string(token));
                 }
                 Token::Ident("default") => {}
                 Token::Ident("supported_languages") if follows_assign => {
@@ -298,7 +297,7 @@ impl<'a> Scanner<'a> {
         }
         let after = missing - (place.start - start);
         // One space must stay between the word and what follows, unless the tag ends there.
-        let room = (place.end..).take_while(|at| space(*at)).count();
+        let room = (place.end..whole.end).take_while(|at| space(*at)).count();
         let needed = if self.source[place.end + room..].starts_with(['%', '-', '+']) { after } else { after + 1 };
         if after > 0 && room < needed {
             return Err(Diagnostic::error(Code::JinjaSyntax, "this tag is written too tightly")
@@ -432,77 +431,4 @@ impl<'a> Scanner<'a> {
             }
         }
     }
-}
-
-fn is_test(keyword: &str) -> bool {
-    matches!(keyword, "test" | "data_test")
-}
-
-fn string(token: &Token<'_>) -> Option<String> {
-    match token {
-        Token::Str(text) => Some((*text).to_owned()),
-        Token::String(text) => Some(text.to_string()),
-        _ => None,
-    }
-}
-
-/// `{% set x | replace(a=1) %}` has an `=`, but only inside brackets: it is a block.
-fn is_set_block(tag: &Tag<'_>) -> bool {
-    let mut depth = 0;
-    !tag.iter().any(|(token, _)| {
-        match token {
-            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
-            Token::ParenClose | Token::BracketClose | Token::BraceClose => depth -= 1,
-            _ => {}
-        }
-        depth == 0 && matches!(token, Token::Assign)
-    })
-}
-
-/// The index after a parameter's type that starts at `from`.
-fn end_of_type(tag: &Tag<'_>, from: usize) -> usize {
-    let mut depth = 0;
-    let mut at = from;
-    while at < tag.len() {
-        match tag[at].0 {
-            Token::BracketOpen => depth += 1,
-            Token::BracketClose => depth -= 1,
-            Token::Comma | Token::Assign | Token::ParenClose if depth == 0 => break,
-            _ => {}
-        }
-        at += 1;
-    }
-    at
-}
-
-fn ends_operand(token: &Token<'_>) -> bool {
-    match token {
-        Token::Ident(word) => !matches!(*word, "in" | "and" | "or" | "not" | "is" | "if" | "else"),
-        Token::BracketClose | Token::ParenClose => true,
-        _ => false,
-    }
-}
-
-fn is_constant(token: &Token<'_>) -> bool {
-    matches!(
-        token,
-        Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) | Token::BraceClose
-    )
-}
-
-/// Whether the tokens are one call, `a.b[0].c(…)`: all that minijinja takes in `{% do %}`.
-fn is_call(tag: &Tag<'_>) -> bool {
-    let mut depth = 0;
-    for (at, (token, _)) in tag.iter().enumerate() {
-        match token {
-            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
-            Token::ParenClose | Token::BracketClose | Token::BraceClose => depth -= 1,
-            _ if depth > 0 => {}
-            Token::Ident("and" | "or" | "not" | "in" | "is" | "if" | "else") => return false,
-            Token::Ident(_) | Token::Dot => {}
-            Token::Str(_) | Token::String(_) if at == 0 => {}
-            _ => return false,
-        }
-    }
-    matches!(tag.last(), Some((Token::ParenClose, _)))
 }

@@ -57,7 +57,7 @@ fn zone_argument(arguments: &mut Arguments<'_>, name: &str) -> Result<Option<Zon
 
 /// A moment of UTC on the clock of a zone, or without one.
 fn in_zone(utc: NaiveDateTime, zone: Option<Zone>) -> Value {
-    let naive = zone.map_or(utc, |zone| zone.from_utc(&utc));
+    let naive = zone.map_or(utc, |zone| zone.clock_at(&utc));
     Moment { naive, zone }.value()
 }
 

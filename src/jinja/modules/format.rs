@@ -34,7 +34,7 @@ pub(super) fn strftime(moment: &NaiveDateTime, zone: Option<Zone>, pattern: &str
         };
         match directive {
             '%' => text.push('%'),
-            'f' => text.push_str(&format!("{:06}", moment.nanosecond() / 1000)),
+            'f' => text.push_str(&moment.format("%6f").to_string()),
             'z' => text.push_str(&zone.map(|zone| offset(zone.offset_at(moment), false)).unwrap_or_default()),
             'Z' => text.push_str(&zone.map(|zone| zone.abbreviation(moment)).unwrap_or_default()),
             'c' => text.push_str(&moment.format("%a %b %e %H:%M:%S %Y").to_string()),
@@ -61,7 +61,7 @@ pub(super) fn strftime(moment: &NaiveDateTime, zone: Option<Zone>, pattern: &str
 }
 
 /// `HH:MM:SS[.ffffff]` in Python's precisions.
-pub(super) fn time_text(time: &NaiveTime, precision: &str) -> Result<String, Error> {
+pub(super) fn time_text(time: NaiveTime, precision: &str) -> Result<String, Error> {
     let microseconds = time.nanosecond() / 1000;
     Ok(match precision {
         "auto" if microseconds == 0 => time.format("%H:%M:%S").to_string(),
@@ -82,7 +82,7 @@ pub(super) fn isoformat(
     precision: &str,
 ) -> Result<String, Error> {
     let zone = zone.map(|zone| offset(zone.offset_at(moment), true)).unwrap_or_default();
-    Ok(format!("{}{separator}{}{zone}", moment.format("%Y-%m-%d"), time_text(&moment.time(), precision)?))
+    Ok(format!("{}{separator}{}{zone}", moment.format("%Y-%m-%d"), time_text(moment.time(), precision)?))
 }
 
 /// Reads numbers and words off a text.

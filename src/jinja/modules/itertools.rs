@@ -109,7 +109,7 @@ fn accumulate(state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>
 fn islice(_state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let items = items(&arguments.required("iterable")?)?;
     let first = arguments.given("stop").and_then(|bound| bound.as_usize());
-    let (start, stop) = if arguments.is_empty() {
+    let (from, to) = if arguments.is_empty() {
         (0, first)
     } else {
         (first.unwrap_or(0), arguments.given("stop").and_then(|bound| bound.as_usize()))
@@ -118,8 +118,8 @@ fn islice(_state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>) -
     if step == 0 {
         return Err(invalid("Step for islice() must be a positive integer or None."));
     }
-    let stop = stop.unwrap_or(items.len()).min(items.len());
-    Ok(list(items.into_iter().take(stop).skip(start).step_by(step)))
+    let to = to.unwrap_or(items.len()).min(items.len());
+    Ok(list(items.into_iter().take(to).skip(from).step_by(step)))
 }
 
 fn product(_state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>) -> Result<Value, Error> {

@@ -37,11 +37,12 @@ pub(super) fn arithmetic(method: &str, this: &Value, other: &Value) -> Option<Re
 struct Members {
     name: &'static str,
     construct: Option<Value>,
-    members: Vec<(&'static str, Value)>,
+    values: Vec<(&'static str, Value)>,
 }
 
-fn members(name: &'static str, construct: Option<Value>, members: Vec<(&'static str, Value)>) -> Value {
-    Value::from_object(Members { name, construct, members })
+/// A module or a class as templates see it.
+fn members(name: &'static str, construct: Option<Value>, values: Vec<(&'static str, Value)>) -> Value {
+    Value::from_object(Members { name, construct, values })
 }
 
 impl fmt::Debug for Members {
@@ -57,7 +58,7 @@ impl Object for Members {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.members.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
+        self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {

@@ -39,7 +39,7 @@ impl Zone {
     }
 
     /// The clock of this zone at a moment of UTC.
-    pub fn from_utc(self, moment: &NaiveDateTime) -> NaiveDateTime {
+    pub fn clock_at(self, moment: &NaiveDateTime) -> NaiveDateTime {
         let offset = match self {
             Self::PytzUtc => Utc.fix(),
             Self::Fixed(offset) => offset,
@@ -114,7 +114,7 @@ impl Object for ZoneValue {
             "normalize" => {
                 let moment = moment_of(&arguments.required("dt")?)?;
                 arguments.finish()?;
-                moment.in_zone(self.0).map(Moment::value)
+                Ok(moment.in_zone(self.0).value())
             }
             "utcoffset" => {
                 let moment = moment_of(&arguments.required("dt")?)?;
@@ -179,8 +179,8 @@ impl Moment {
     }
 
     /// The same point in time on another zone's clock; one without a zone counts as UTC.
-    pub fn in_zone(self, zone: Zone) -> Result<Self, Error> {
-        Ok(Self { naive: zone.from_utc(&self.utc()), zone: Some(zone) })
+    pub fn in_zone(self, zone: Zone) -> Self {
+        Self { naive: zone.clock_at(&self.utc()), zone: Some(zone) }
     }
 
     fn plus(self, span: Span, sign: i128) -> Result<Value, Error> {
@@ -221,8 +221,8 @@ impl Moment {
             "time" => Value::from_object(Time(naive.time())),
             "timestamp" => Value::from(seconds_since_epoch(&self.utc())),
             "astimezone" => match arguments.optional("tz").map(|zone| zone_of(&zone)).transpose()?.flatten() {
-                Some(zone) => self.in_zone(zone)?.value(),
-                None => self.in_zone(Zone::Fixed(Utc.fix()))?.value(),
+                Some(zone) => self.in_zone(zone).value(),
+                None => self.in_zone(Zone::Fixed(Utc.fix())).value(),
             },
             "replace" => self.replaced(&mut arguments)?,
             "utcoffset" => match self.zone {
@@ -306,14 +306,12 @@ impl fmt::Debug for Moment {
 
 fn time_parts(time: NaiveTime) -> String {
     let microsecond = time.nanosecond() / 1000;
-    let mut parts = format!("{}, {}", time.hour(), time.minute());
-    if time.second() != 0 || microsecond != 0 {
-        parts += &format!(", {}", time.second());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    match (second, microsecond) {
+        (0, 0) => format!("{hour}, {minute}"),
+        (second, 0) => format!("{hour}, {minute}, {second}"),
+        (second, microsecond) => format!("{hour}, {minute}, {second}, {microsecond}"),
     }
-    if microsecond != 0 {
-        parts += &format!(", {microsecond}");
-    }
-    parts
 }
 
 impl Object for Moment {
@@ -442,7 +440,7 @@ impl Object for Time {
             "strftime" => Value::from(format::strftime(&first_day, None, &arguments.text("format")?)?),
             "isoformat" => {
                 let precision = arguments.optional_text("timespec").unwrap_or_else(|| "auto".to_owned());
-                Value::from(format::time_text(&self.0, &precision)?)
+                Value::from(format::time_text(self.0, &precision)?)
             }
             "replace" => Value::from_object(Self(replaced_time(self.0, &mut arguments)?)),
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
@@ -452,7 +450,7 @@ impl Object for Time {
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&format::time_text(&self.0, "auto").map_err(|_| fmt::Error)?)
+        formatter.write_str(&format::time_text(self.0, "auto").map_err(|_| fmt::Error)?)
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {

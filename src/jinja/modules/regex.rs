@@ -83,9 +83,12 @@ struct Pattern {
     whole: Regex,
 }
 
+/// Compiled expressions by their text and flags.
+type Compiled = FxHashMap<(String, i64), Arc<Pattern>>;
+
 /// The pattern that a value is, or that its text means.
 fn pattern_of(value: &Value, flags: i64) -> Result<Arc<Pattern>, Error> {
-    static COMPILED: Mutex<Option<FxHashMap<(String, i64), Arc<Pattern>>>> = Mutex::new(None);
+    static COMPILED: Mutex<Option<Compiled>> = Mutex::new(None);
     if let Some(pattern) = value.downcast_object::<Pattern>() {
         return Ok(pattern);
     }

@@ -104,7 +104,7 @@ fn broken_expressions_are_underlined() {
 #[test]
 fn all_broken_macros_of_a_file_are_shown() {
     insta::assert_snapshot!(macro_file_frames(
-        "{% macro a() %}{{ 1 + }}{% endmacro %}\n{% macro b() %}fine{% endmacro %}\n{% macro c() %}{{ ) }}{% endmacro %}"
+        "{% macro a() %}{{ 1 + }}{% endmacro %}\n{% macro b() %}fine{% endmacro %}\n{% macro c() %}{{ | }}{% endmacro %}"
     ));
 }
 

@@ -1,0 +1,163 @@
+//! Marks in rendered text: which part of it was written by which part of the template.
+//!
+//! Before everything that a template writes directly, the compiler puts a marker of two characters into the output.
+//! After rendering the markers are taken out again, and tell where each part of the text comes from.
+
+use minijinja::Value;
+use minijinja::machinery::{CodeGenerator, Instruction, ast};
+use std::ops::Range;
+
+/// What a marker in the output of a template stands for.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// From the start of the unit's text.
+    pub place: Range<usize>,
+    /// Whether the text stands in the output as it stands in the file.
+    pub verbatim: bool,
+    /// The macros that an expression calls, as written.
+    pub macros: Vec<String>,
+}
+
+/// Starts a marker in the output. A Unicode noncharacter, so no text that is meant to be exchanged has it.
+pub(super) const MARK: char = '\u{fdd0}';
+/// The second character of a marker is this one plus the marker's number.
+pub(super) const FIRST_MARK: u32 = 0xf_0000;
+/// As many private-use characters follow each other from [`FIRST_MARK`] on.
+const MOST_MARKS: usize = 0xfffd;
+
+pub(super) fn marker(number: usize) -> String {
+    let offset = u32::try_from(number).unwrap_or(0);
+    [Some(MARK), char::from_u32(FIRST_MARK + offset)].into_iter().flatten().collect()
+}
+
+/// Every statement that writes to the output directly gets a mark. What is captured first (`{% set %}` blocks,
+/// filters, macros) gets none inside: templates may measure, trim or compare it.
+pub(super) fn collect_marks(statements: &[ast::Stmt<'_>], text: &str, marks: &mut Vec<Mark>) {
+    for statement in statements {
+        if let Some(children) = uncaptured_children(statement) {
+            for child in children {
+                collect_marks(child, text, marks);
+            }
+        } else if let Some(mark) = mark_of(statement, text)
+            && marks.len() < MOST_MARKS
+        {
+            marks.push(mark);
+        }
+    }
+}
+
+fn mark_of(statement: &ast::Stmt<'_>, text: &str) -> Option<Mark> {
+    let place = |span: minijinja::machinery::Span| span.start_offset as usize..span.end_offset as usize;
+    let (place, macros) = match statement {
+        ast::Stmt::EmitRaw(raw) => {
+            // The tokenizer's span may include whitespace that was trimmed away: the slice itself is exact.
+            let start = (raw.raw.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+            return Some(Mark { place: start..start + raw.raw.len(), verbatim: true, macros: vec![] });
+        }
+        ast::Stmt::EmitExpr(emit) => (place(emit.span()), super::calls::called(&emit.expr)),
+        ast::Stmt::FilterBlock(filter) => (place(filter.span()), vec![]),
+        ast::Stmt::CallBlock(call) => (place(call.call_expr_span), super::calls::called(&call.call.expr)),
+        _ => return None,
+    };
+    Some(Mark { place, verbatim: false, macros })
+}
+
+/// The statements inside of a statement that write to the same output.
+fn uncaptured_children<'t, 's>(statement: &'t ast::Stmt<'s>) -> Option<Vec<&'t [ast::Stmt<'s>]>> {
+    match statement {
+        ast::Stmt::ForLoop(inner) => Some(vec![&inner.body, &inner.else_body]),
+        ast::Stmt::IfCond(inner) => Some(vec![&inner.true_body, &inner.false_body]),
+        ast::Stmt::WithBlock(inner) => Some(vec![&inner.body]),
+        _ => None,
+    }
+}
+
+/// Compiles a statement with the markers of everything that it writes: the same instructions as
+/// [`CodeGenerator::compile_stmt`] makes, with `EmitRaw(marker)` between them.
+pub(super) fn compile_marked<'s>(
+    generator: &mut CodeGenerator<'s>,
+    statement: &ast::Stmt<'s>,
+    markers: &mut std::slice::Iter<'s, String>,
+) {
+    if markers.as_slice().is_empty() {
+        generator.compile_stmt(statement);
+        return;
+    }
+    let mut all = |generator: &mut CodeGenerator<'s>, body: &[ast::Stmt<'s>]| {
+        for child in body {
+            compile_marked(generator, child, markers);
+        }
+    };
+    match statement {
+        ast::Stmt::ForLoop(inner) => {
+            start_loop(generator, inner);
+            all(generator, &inner.body);
+            generator.end_for_loop(!inner.else_body.is_empty());
+            if !inner.else_body.is_empty() {
+                generator.start_if();
+                all(generator, &inner.else_body);
+                generator.end_if();
+            }
+        }
+        ast::Stmt::IfCond(inner) => {
+            generator.push_span(inner.expr.span());
+            generator.compile_expr(&inner.expr);
+            generator.start_if();
+            generator.pop_span();
+            all(generator, &inner.true_body);
+            if !inner.false_body.is_empty() {
+                generator.start_else();
+                all(generator, &inner.false_body);
+            }
+            generator.end_if();
+        }
+        ast::Stmt::WithBlock(inner) => {
+            generator.set_line_from_span(inner.span());
+            generator.add(Instruction::PushWith);
+            for (target, value) in &inner.assignments {
+                generator.compile_expr(value);
+                generator.compile_assignment(target);
+            }
+            all(generator, &inner.body);
+            generator.add(Instruction::PopFrame);
+        }
+        ast::Stmt::EmitRaw(_) | ast::Stmt::EmitExpr(_) | ast::Stmt::FilterBlock(_) | ast::Stmt::CallBlock(_) => {
+            if let Some(marker) = markers.next() {
+                generator.add(Instruction::EmitRaw(marker));
+            }
+            generator.compile_stmt(statement);
+        }
+        _ => generator.compile_stmt(statement),
+    }
+}
+
+/// The instructions before a loop's body. A loop with a condition is two: the first collects what passes.
+fn start_loop<'s>(generator: &mut CodeGenerator<'s>, inner: &ast::Spanned<ast::ForLoop<'s>>) {
+    generator.set_line_from_span(inner.span());
+    if let Some(condition) = &inner.filter_expr {
+        generator.add(Instruction::LoadConst(Value::from(0)));
+        generator.push_span(condition.span());
+        generator.compile_expr(&inner.iter);
+        generator.start_for_loop(false, false);
+        generator.add(Instruction::DupTop);
+        generator.compile_assignment(&inner.target);
+        generator.compile_expr(condition);
+        generator.start_if();
+        generator.add(Instruction::Swap);
+        generator.add(Instruction::LoadConst(Value::from(1)));
+        generator.add(Instruction::Add);
+        generator.start_else();
+        generator.add(Instruction::DiscardTop);
+        generator.end_if();
+        generator.pop_span();
+        generator.end_for_loop(false);
+        generator.add(Instruction::BuildList(None));
+        generator.start_for_loop(true, inner.recursive);
+    } else {
+        generator.push_span(inner.iter.span());
+        generator.compile_expr(&inner.iter);
+        generator.start_for_loop(true, inner.recursive);
+        generator.pop_span();
+    }
+    generator.compile_assignment(&inner.target);
+}

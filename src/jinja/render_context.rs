@@ -1,0 +1,148 @@
+//! One render, and what its names mean.
+
+use super::engine::Engine;
+use super::host::{Host, Phase};
+use super::native::Arguments;
+use super::registry::Namespace;
+use super::runtime::soft_undefined;
+use super::value::{none, tuple, view_of};
+use crate::diagnostic::Span;
+use minijinja::value::{Enumerator, Object, Value};
+use minijinja::{Error, ErrorKind, State};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One render: a node (or a macro called from Rust) in one phase, with everything that templates find in it.
+pub struct RenderContext {
+    engine: Arc<Engine>,
+    namespace: Arc<Namespace>,
+    package: String,
+    own: Vec<(&'static str, Value)>,
+    host: Arc<dyn Host>,
+    soft: bool,
+    results: Mutex<HashMap<String, Value>>,
+    /// Where in the node's text the running `ref`, `source` or `config` was called.
+    site: Mutex<Option<Span>>,
+}
+
+impl RenderContext {
+    /// A render for a node of `package`. `own` are the values that differ from node to node (`this`, `model`,
+    /// `config`); macros of the namespace come before them, values shared by all renders after them.
+    pub fn new(engine: &Arc<Engine>, package: &str, own: Vec<(&'static str, Value)>, host: Arc<dyn Host>) -> Arc<Self> {
+        Arc::new(Self {
+            engine: Arc::clone(engine),
+            namespace: engine.registry().namespace(package),
+            package: package.to_owned(),
+            own,
+            soft: host.phase() == Phase::Parse,
+            host,
+            results: Mutex::default(),
+            site: Mutex::default(),
+        })
+    }
+
+    /// The stage behind this render.
+    pub fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    /// The stage behind this render, to hand on.
+    pub fn shared_host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The package whose macros come first.
+    pub fn package(&self) -> &str {
+        &self.package
+    }
+
+    /// What `store_result` keeps for `load_result`, by name.
+    pub fn results(&self) -> MutexGuard<'_, HashMap<String, Value>> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where in the node's own text the `ref`, `source` or `config` that runs now was called; none if a macro
+    /// called it.
+    pub fn call_site(&self) -> Option<Span> {
+        self.site.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes where such a call stands; gives what was noted before.
+    pub(super) fn set_call_site(&self, span: Option<Span>) -> Option<Span> {
+        std::mem::replace(&mut self.site.lock().unwrap_or_else(PoisonError::into_inner), span)
+    }
+
+    /// What a name means in this render: a macro, a value of the node, a shared value.
+    pub fn find(&self, name: &str) -> Option<Value> {
+        if let Some(value) = self.namespace.get(name) {
+            return Some(value.clone());
+        }
+        if let Some((_, value)) = self.own.iter().find(|(own, _)| *own == name) {
+            return Some(value.clone());
+        }
+        self.engine.shared().get(name).cloned()
+    }
+
+    /// All names that mean something, each once, sorted.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let own = self.own.iter().map(|(name, _)| *name);
+        let mut names: Vec<&str> = self.namespace.keys().map(|name| &**name).chain(own).collect();
+        names.extend(self.engine.shared().keys().copied());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// In the parse phase, what stands for an unknown name.
+    pub(super) fn soft_undefined(&self, name: &str) -> Option<Value> {
+        let soft = self.soft && !super::environment::is_global(name);
+        soft.then(soft_undefined)
+    }
+}
+
+impl fmt::Debug for RenderContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<context>")
+    }
+}
+
+/// The render itself is what templates see as `context`: a mapping of all names.
+impl Object for RenderContext {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.find(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.find(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.names().into_iter().map(Value::from).collect())
+    }
+
+    fn call_method(self: &Arc<Self>, _state: &mut State, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let mut arguments = Arguments::new(method, args);
+        match method {
+            "get" => {
+                let name = arguments.text("key")?;
+                Ok(self.find(&name).or_else(|| arguments.given("default")).unwrap_or_else(none))
+            }
+            "keys" => Ok(view_of("dict_keys", self.names().into_iter().map(Value::from).collect())),
+            "items" => {
+                let pair = |name: &str| Some(tuple([Value::from(name), self.find(name)?]));
+                Ok(view_of("dict_items", self.names().into_iter().filter_map(pair).collect()))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<context>")
+    }
+}

@@ -1,0 +1,80 @@
+//! What the tokens of one tag say.
+
+use minijinja::machinery::Token;
+use std::ops::Range;
+
+/// The tokens of a tag without its delimiters, and where they stand.
+pub(super) type Tag<'a> = [(Token<'a>, Range<usize>)];
+
+pub(super) fn is_test(keyword: &str) -> bool {
+    matches!(keyword, "test" | "data_test")
+}
+
+pub(super) fn string(token: &Token<'_>) -> Option<String> {
+    match token {
+        Token::Str(text) => Some((*text).to_owned()),
+        Token::String(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// `{% set x | replace(a=1) %}` has an `=`, but only inside brackets: it is a block.
+pub(super) fn is_set_block(tag: &Tag<'_>) -> bool {
+    let mut depth = 0;
+    !tag.iter().any(|(token, _)| {
+        match token {
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && matches!(token, Token::Assign)
+    })
+}
+
+/// The index after a parameter's type that starts at `from`.
+pub(super) fn end_of_type(tag: &Tag<'_>, from: usize) -> usize {
+    let mut depth = 0;
+    let mut at = from;
+    while at < tag.len() {
+        match tag[at].0 {
+            Token::BracketOpen => depth += 1,
+            Token::BracketClose => depth -= 1,
+            Token::Comma | Token::Assign | Token::ParenClose if depth == 0 => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+pub(super) fn ends_operand(token: &Token<'_>) -> bool {
+    match token {
+        Token::Ident(word) => !matches!(*word, "in" | "and" | "or" | "not" | "is" | "if" | "else"),
+        Token::BracketClose | Token::ParenClose => true,
+        _ => false,
+    }
+}
+
+pub(super) fn is_constant(token: &Token<'_>) -> bool {
+    matches!(
+        token,
+        Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) | Token::BraceClose
+    )
+}
+
+/// Whether the tokens are one call, `a.b[0].c(…)`: all that minijinja takes in `{% do %}`.
+pub(super) fn is_call(tag: &Tag<'_>) -> bool {
+    let mut depth = 0;
+    for (at, (token, _)) in tag.iter().enumerate() {
+        match token {
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => depth -= 1,
+            _ if depth > 0 => {}
+            Token::Ident("and" | "or" | "not" | "in" | "is" | "if" | "else") => return false,
+            Token::Ident(_) | Token::Dot => {}
+            Token::Str(_) | Token::String(_) if at == 0 => {}
+            _ => return false,
+        }
+    }
+    matches!(tag.last(), Some((Token::ParenClose, _)))
+}
