@@ -9,6 +9,7 @@ mod column;
 mod config;
 mod conversion;
 mod exceptions;
+mod external;
 mod functions;
 mod node;
 mod record;

@@ -1,5 +1,6 @@
 //! `ref()`, `source()`, `var()`, `env_var()` and `builtins`.
 
+use super::external::external_location;
 use super::relation::RelationObject;
 use super::warehouse::Warehouse;
 use super::{current, failure, failure_with_help};
@@ -50,9 +51,17 @@ pub(super) fn source_function(warehouse: Warehouse, empty: bool) -> Value {
         let source_name = name_argument("source", "source name", source_name)?;
         let table_name = name_argument("source", "table name", table_name)?;
         let context = current(state)?;
+        let manifest = context.host().manifest().filter(|_| warehouse == Warehouse::DuckDb);
+        let declared = manifest.and_then(|manifest| manifest.find_source(&source_name, &table_name));
         let call = SourceCall { source_name, table_name, span: context.call_site() };
         let relation = context.host().source(call).map_err(host_error)?;
-        Ok(RelationObject::new(warehouse, &relation).limited(empty.then_some(0)).into_value())
+        // A host may put another relation in the source's place, such as the batch that was just fetched.
+        let external = match declared.filter(|source| source.relation_name == relation.name) {
+            Some(source) => external_location(source)?,
+            None => None,
+        };
+        let limit = empty.then_some(0);
+        Ok(RelationObject::new(warehouse, &relation).limited(limit).at_location(external).into_value())
     })
 }
 

@@ -30,6 +30,8 @@ pub struct RelationObject {
     information_schema: InformationSchema,
     /// Rows to read at most: 0 under `--empty`.
     limit: Option<u64>,
+    /// SQL that stands in place of the name: a file, a table function.
+    external: Option<String>,
 }
 
 /// Whether a relation is an information schema, and which view of it is meant.
@@ -55,6 +57,7 @@ impl RelationObject {
             relation_type: relation.relation_type.map(RelationType::as_str),
             information_schema: InformationSchema::No,
             limit: None,
+            external: None,
         }
     }
 
@@ -62,6 +65,13 @@ impl RelationObject {
     #[must_use]
     pub fn limited(mut self, limit: Option<u64>) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// The same, for which this SQL stands in place of its name.
+    #[must_use]
+    pub(super) fn at_location(mut self, external: Option<String>) -> Self {
+        self.external = external;
         self
     }
 
@@ -114,6 +124,9 @@ impl RelationObject {
 
     /// The name as written into SQL, without the clauses of a limit.
     pub fn render_name(&self) -> String {
+        if let Some(external) = &self.external {
+            return external.clone();
+        }
         let mut text = String::new();
         let mut push = |part: &str| {
             if !text.is_empty() {
@@ -154,6 +167,7 @@ impl RelationObject {
             relation_type: Some(RelationType::View.as_str()),
             information_schema: view.map_or(InformationSchema::Whole, InformationSchema::View),
             limit: None,
+            external: None,
         }
     }
 
@@ -216,6 +230,7 @@ impl RelationObject {
             "quote_policy" => parts_value(self.quote.map(Value::from)),
             "quote_character" => Value::from("\""),
             "limit" => Value::from(self.limit),
+            "external" => Value::from(self.external.clone()),
             "information_schema_view" => match &self.information_schema {
                 InformationSchema::View(view) => Value::from(view.as_str()),
                 _ => none(),
@@ -263,7 +278,8 @@ impl RelationObject {
                 "include_policy" => lay_over(&mut changed.include, &value),
                 "quote_policy" => lay_over(&mut changed.quote, &value),
                 "limit" => changed.limit = if value.is_none() { None } else { value.as_usize().map(|n| n as u64) },
-                "quote_character" | "dbt_created" | "require_alias" | "catalog" | "external" => {}
+                "external" => changed.external = value.as_str().map(str::to_owned),
+                "quote_character" | "dbt_created" | "require_alias" | "catalog" => {}
                 other => {
                     let message = format!("a relation has no field `{other}` that could be changed");
                     return Err(failure(Code::JinjaRender, message));

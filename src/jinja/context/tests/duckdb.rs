@@ -1,4 +1,4 @@
-//! The object `adapter` with strata's own macros on a DuckDB that is really there.
+//! The object `adapter` with strata's own macros on a database that is really there.
 
 use super::stage::Stage;
 use crate::adapter::{Adapter, Answer, Connection, DatabaseError, DuckDb, DuckDbSettings, Relation, RelationCache};
@@ -18,25 +18,25 @@ impl DuckDbSession {
     }
 }
 
-fn refused(sql: &str, error: DatabaseError) -> Box<FailedStatement> {
-    Box::new(FailedStatement { sql: sql.to_owned(), error })
+fn refused(sql: &str, error: DatabaseError) -> FailedStatement {
+    FailedStatement { sql: sql.to_owned(), error }
 }
 
 impl Session for DuckDbSession {
     fn execute(&self, sql: &str, auto_begin: bool) -> Result<Answer, Box<FailedStatement>> {
         let mut connection = self.connection();
         if auto_begin && !connection.in_transaction() {
-            connection.begin().map_err(|error| refused(sql, error))?;
+            connection.begin().map_err(|error| Box::new(refused(sql, error)))?;
         }
-        connection.execute(sql).map_err(|error| refused(sql, error))
+        connection.execute(sql).map_err(|error| Box::new(refused(sql, error)))
     }
 
     fn commit(&self) -> Result<(), Box<FailedStatement>> {
-        self.connection().commit().map_err(|error| refused("commit", error))
+        self.connection().commit().map_err(|error| Box::new(refused("commit", error)))
     }
 
     fn rollback(&self) -> Result<(), Box<FailedStatement>> {
-        self.connection().rollback().map_err(|error| refused("rollback", error))
+        self.connection().rollback().map_err(|error| Box::new(refused("rollback", error)))
     }
 
     fn cached_relations(&self, database: Option<&str>, schema: &str) -> Option<Vec<Relation>> {

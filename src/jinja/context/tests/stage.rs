@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, SourceFile};
 use crate::jinja::context::{ContextSettings, NodeContext, NodeHandle, Warehouse, graph_value, node_values, shared};
 use crate::jinja::host::{FailedStatement, Host, HostError, Phase, Session};
 use crate::jinja::{Engine, PackageKind, RegistryBuilder, RenderContext, Template, scan_macro_file};
-use crate::manifest::{ConfigMap, DependsOn, Manifest, Node, NodeConfig, RefCall, SourceCall};
+use crate::manifest::{ConfigMap, DependsOn, Manifest, Node, NodeConfig, RefCall, Source, SourceCall};
 use crate::name::{Quoting, RelationName, ResourceType, UniqueId};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -142,9 +142,7 @@ impl Stage {
 
     pub(super) fn context(&self, engine: &Arc<Engine>) -> Arc<RenderContext> {
         let node = Arc::new(self.node());
-        let mut manifest = Manifest { project_name: "shop".to_owned(), ..Manifest::default() };
-        manifest.nodes.insert(node.unique_id.clone(), (*node).clone());
-        let manifest = Arc::new(manifest);
+        let manifest = self.manifest();
         let context = NodeContext {
             node: Some(NodeHandle::Single(node)),
             execute: self.phase == Phase::Execute,
@@ -165,10 +163,42 @@ impl Stage {
             id: node.unique_id.clone(),
             config: node.config.values().clone(),
             variables: self.variables.clone(),
+            manifest: self.manifest(),
             asked: Arc::clone(&self.asked),
             session: self.session(),
         };
         RenderContext::new(engine, "shop", node_values(self.warehouse, context), Arc::new(host))
+    }
+
+    /// The model, and a source that is a file.
+    fn manifest(&self) -> Arc<Manifest> {
+        let node = self.node();
+        let mut manifest = Manifest { project_name: "shop".to_owned(), ..Manifest::default() };
+        let config = json!({"meta": {"external_location": "data/{identifier}.{ending}", "ending": "csv"}});
+        let source = Source {
+            unique_id: "source.shop.files.t".into(),
+            package_name: "shop".to_owned(),
+            source_name: "files".to_owned(),
+            name: "t".to_owned(),
+            identifier: "t_1".to_owned(),
+            relation_name: RelationName::new(Some("db"), "files", "t", Quoting::ALL),
+            fqn: vec![],
+            original_file_path: "models/sources.yml".to_owned(),
+            declared_at: node.declared_at.clone(),
+            description: String::new(),
+            source_description: String::new(),
+            loader: String::new(),
+            loaded_at_field: None,
+            freshness: None,
+            columns: indexmap::IndexMap::new(),
+            config: NodeConfig::new(config.as_object().cloned().unwrap_or_default()),
+            connector: None,
+            extract: None,
+        };
+        manifest.source_index.insert(("files".to_owned(), "t".to_owned()), source.unique_id.clone());
+        manifest.sources.insert(source.unique_id.clone(), source);
+        manifest.nodes.insert(node.unique_id.clone(), node);
+        Arc::new(manifest)
     }
 
     fn session(&self) -> Option<Arc<dyn Session>> {
@@ -245,6 +275,7 @@ struct FakeHost {
     id: UniqueId,
     config: ConfigMap,
     variables: Json,
+    manifest: Arc<Manifest>,
     asked: Asked,
     session: Option<Arc<dyn Session>>,
 }
@@ -307,7 +338,7 @@ impl Host for FakeHost {
     fn macro_called(&self, _: &UniqueId) {}
 
     fn manifest(&self) -> Option<&Arc<Manifest>> {
-        None
+        Some(&self.manifest)
     }
 
     fn session(&self) -> Option<&dyn Session> {

@@ -18,6 +18,7 @@ fn relations_are_written_as_dbt_writes_them() {
                 r#""db"."main"."a" "db"."p"."a" "db"."main"."a_v2""#,
             ),
             ("{{ source('crm', 'customers') }}", r#""db"."crm"."customers""#),
+            ("{{ source('files', 't') }} {{ source('files', 't').identifier }}", "'data/t_1.csv' t"),
             ("{{ this.include(database=false) }}", r#""main"."orders""#),
             ("{{ this.quote(identifier=false) }}", r#""db"."main".orders"#),
             ("{{ this.incorporate(path={'identifier': 'z'}, type='view').is_view }}", "True"),
@@ -215,7 +216,10 @@ fn nodes_are_dicts_as_in_the_manifest() {
                 "{% for n in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') %}{{ n.name }}{% endfor %}",
                 "orders",
             ),
-            ("{{ graph.sources.values() | list }} {{ graph.get('exposures') }} {{ 'nodes' in graph }}", "[] {} True"),
+            (
+                "{{ graph.sources.keys() | list }} {{ graph.get('exposures') }} {{ 'nodes' in graph }}",
+                "['source.shop.files.t'] {} True",
+            ),
             ("{{ tojson(model.depends_on) }}", r#"{"macros": [], "nodes": []}"#),
         ],
     );
