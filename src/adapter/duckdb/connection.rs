@@ -44,9 +44,14 @@ impl DuckDbConnection {
         let columns = prepared.column_count();
         let names = prepared.column_names();
         let mut response = Response { message: "OK".into(), ..Response::default() };
-        // What writes answers with one number, the rows it wrote; COPY and CREATE TABLE AS do so too.
+        // What writes answers with one number, the rows it wrote; COPY and CREATE TABLE AS do so too. Other
+        // definitions have the same column without a row.
         if columns == 1 && names[0] == "Count" && !kind.returns_rows() {
-            response.rows_affected = u64::try_from(changed).ok();
+            let counted = match prepared.raw_query().next()? {
+                Some(row) => u64::try_from(row.get::<_, i64>(0)?).ok(),
+                None => u64::try_from(changed).ok().filter(|_| !kind.is_definition()),
+            };
+            response.rows_affected = counted;
             return Ok(Answer { response, table: Table::default() });
         }
         let types: Vec<LogicalTypeHandle> = (0..columns).map(|index| prepared.column_logical_type(index)).collect();
