@@ -41,6 +41,12 @@ pub fn relation_from_value(value: &Value) -> Option<Relation> {
     RelationObject::from_value(value).map(|relation| relation.relation())
 }
 
+/// The relations that a materialization says it made: `return({'relations': [this]})`.
+pub fn returned_relations(value: &Value) -> Vec<Relation> {
+    let relations = value.get_attr("relations").ok().and_then(|relations| relations.try_iter().ok());
+    relations.into_iter().flatten().filter_map(|relation| relation_from_value(&relation)).collect()
+}
+
 /// A decimal as a number where a number can hold it, so that templates can compare and add; else as a value
 /// that at least keeps every digit when it is written.
 fn decimal_value(text: &str) -> Value {

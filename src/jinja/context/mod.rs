@@ -27,7 +27,7 @@ mod warehouse;
 
 pub use column::ColumnObject;
 pub use config::complete_config;
-pub use conversion::{cell_value, relation_from_value, relation_value};
+pub use conversion::{cell_value, relation_from_value, relation_value, returned_relations};
 pub use node::{NodeHandle, graph_value, node_json, source_json};
 pub use relation::RelationObject;
 pub use results::main_result;
