@@ -107,6 +107,45 @@ impl Case {
     }
 }
 
+/// Every selection of the file, which says what dbt 1.11 selects with these flags.
+#[test]
+fn selectors_mean_what_they_mean_to_dbt() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/selection");
+    let expected = std::fs::read_to_string(root.join("expected_of_dbt.txt")).expect("the file is there");
+    let (manifest, _) = Case::read(root).parse().expect("a valid project");
+    let graph = Graph::new(&manifest).expect("no circle");
+    let mut wrong = Vec::new();
+    for block in expected.split("\n\n") {
+        let mut lines = block.lines();
+        let Some(flags) = lines.next() else { continue };
+        let wanted: Vec<&str> = lines.map(str::trim).collect();
+        let (mut included, mut excluded, mut indirect) = (vec![], vec![], Indirect::Eager);
+        let mut flag = "";
+        for word in flags.split(' ') {
+            match (word, flag) {
+                ("--select" | "--exclude" | "--indirect-selection", _) => flag = word,
+                (_, "--select") => included.push(word.to_owned()),
+                (_, "--exclude") => excluded.push(word.to_owned()),
+                _ => indirect = Indirect::from_word(word).expect("a mode"),
+            }
+        }
+        let spec = SelectionSpec::from_flags(&included, &excluded, indirect).expect("valid selectors");
+        let selection = select(&manifest, &graph, &spec, &StateInputs::default()).expect("selectors without state");
+        let given: Vec<&str> = selection.ids.iter().map(strata::name::UniqueId::as_str).collect();
+        if given != wanted {
+            let only = |some: &[&str], others: &[&str]| -> Vec<String> {
+                some.iter().filter(|id| !others.contains(id)).map(|id| (*id).to_owned()).collect()
+            };
+            wrong.push(format!(
+                "{flags}\n  only strata: {:?}\n  only dbt: {:?}",
+                only(&given, &wanted),
+                only(&wanted, &given)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn show_findings(found: &Diagnostics, text: &mut String) {
     for finding in found {
         writeln!(text, "{}\n", render(finding, Style::Plain)).expect("a string");

@@ -285,7 +285,7 @@ fn default_config(kind: ResourceType, key: &str) -> Option<Json> {
     let test = kind == ResourceType::Test;
     let value = match key {
         "enabled" => Json::Bool(true),
-        "materialized" => Json::from(match kind {
+        "materialized" if kind != ResourceType::Source => Json::from(match kind {
             ResourceType::Seed => "seed",
             ResourceType::Snapshot => "snapshot",
             ResourceType::Test => "test",

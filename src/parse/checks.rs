@@ -18,6 +18,10 @@ pub fn relations(manifest: &Manifest, found: &mut Diagnostics) {
     for node in manifest.nodes.values().filter(|node| node.resource_type != ResourceType::Test) {
         let Some(relation) = &node.relation_name else { continue };
         let Some(first) = places.insert(relation.folded(), node) else { continue };
+        if first.name == node.name && first.package_name == node.package_name {
+            // That they have one name is found elsewhere.
+            continue;
+        }
         found.push(
             Diagnostic::error(
                 Code::DuplicateName,
@@ -64,6 +68,9 @@ const MAPPED_CONFIGS: [&str; 9] = [
 
 /// Warns of paths in the root project's config trees that no node lies under.
 pub fn unused_config_paths(project: &Project, all: &Gathered, sources: &ReadSources, found: &mut Diagnostics) {
+    if !all.is_complete() {
+        return;
+    }
     let mut prefixes: FxHashMap<TreeKind, FxHashSet<String>> = FxHashMap::default();
     let nodes = all.all().filter_map(|node| Some((tree_of(node.resource_type)?, &node.fqn)));
     let of_sources =

@@ -22,8 +22,20 @@ pub struct Merging {
 impl Merging {
     /// Takes over the levels of a config tree that lead to a node.
     pub fn tree(&mut self, tree: &ConfigTree, fqn: &[String]) {
-        let mut written = Some(&tree.unrendered);
-        let mut level = &tree.rendered;
+        self.levels(&tree.rendered, Some(&tree.unrendered), fqn);
+    }
+
+    /// The same without the outermost level, which speaks of all packages.
+    pub fn subtree(&mut self, tree: &ConfigTree, fqn: &[String]) {
+        let Some((package, rest)) = fqn.split_first() else { return };
+        if let Some(level) = tree.rendered.get(package) {
+            self.levels(level, tree.unrendered.get(package), rest);
+        }
+    }
+
+    fn levels(&mut self, rendered: &Yaml, unrendered: Option<&Yaml>, fqn: &[String]) {
+        let mut written = unrendered;
+        let mut level = rendered;
         let mut rest = fqn.iter();
         loop {
             for (key, entry) in level.as_mapping().into_iter().flatten() {

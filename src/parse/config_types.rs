@@ -2,7 +2,6 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, nearest};
 use crate::manifest::Node;
-use crate::name::ResourceType;
 use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 
@@ -118,19 +117,6 @@ pub fn check(node: &Node, places: &FxHashMap<String, Span>, found: &mut Diagnost
                     .at(place(wrong), "")
                     .help(format!("did you mean `{right}`?")),
             );
-        }
-    }
-    if node.resource_type == ResourceType::Model && node.config.text("materialized") == Some("ephemeral") {
-        for key in ["pre-hook", "post-hook"] {
-            if !node.config.hooks(key).is_empty() && places.contains_key(key) {
-                found.push(
-                    Diagnostic::warning(
-                        Code::Config,
-                        format!("the {key}s of the ephemeral model `{}` never run", node.name),
-                    )
-                    .at(place(key), ""),
-                );
-            }
         }
     }
 }

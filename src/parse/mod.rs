@@ -92,16 +92,11 @@ fn parse_in_pool(project: &Project, options: &ParseOptions) -> Result<(Parsed, D
     let stage = render::Stage { project, engine: &engine, surroundings: &surroundings };
     let mut drafts = drafts::collect(project, &properties, &mut found);
     drafts.extend(snapshots::collect(project, &scanned.snapshots, &properties, &mut found));
-    let finished = stage.finish_all(drafts, &mut found);
     let mut all = resolve::Gathered::default();
-    for node in finished {
-        all.take(node, &mut found);
-    }
+    stage.finish_all(drafts, &mut all, &mut found);
     let sources = sources::read(&stage, &mut found);
     let tests = generic_tests::collect(&stage, &all, &sources, &mut found);
-    for node in stage.finish_all(tests, &mut found) {
-        all.take(node, &mut found);
-    }
+    stage.finish_all(tests, &mut all, &mut found);
     drafts::report_unused_properties(project, &properties, &all, &mut found);
     checks::unused_config_paths(project, &all, &sources, &mut found);
     resolve::resolve(project, all, sources, &mut manifest, &mut found);

@@ -5,12 +5,13 @@ use super::docs::Descriptions;
 use super::drafts::Draft;
 use super::host::{Captured, ParseHost, Surroundings};
 use super::places::Places;
+use super::resolve::Gathered;
 use super::{config_types, names, warehouse};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result, SourceFile, Span};
 use crate::jinja::context::{NodeContext, NodeHandle, TEST_ARGUMENTS, node_values, test_arguments};
 use crate::jinja::{Engine, RenderContext, Template};
 use crate::manifest::{Node, NodeConfig};
-use crate::name::ResourceType;
+use crate::name::{ResourceType, UniqueId};
 use crate::project::Project;
 use crate::project::config::TreeKind;
 use crate::template::has_jinja;
@@ -39,10 +40,20 @@ pub struct Finished {
 }
 
 impl Stage<'_> {
-    /// Reads nodes in parallel; the result has their order. What cannot be read is found and left out.
-    pub(super) fn finish_all(&self, drafts: Vec<Draft<'_>>, found: &mut Diagnostics) -> Vec<Finished> {
-        let finished: Vec<Result<Finished>> = drafts.into_par_iter().map(|draft| self.finish(draft)).collect();
-        finished.into_iter().filter_map(|one| found.keep(one)).collect()
+    /// Reads nodes in parallel and takes them in, in their order. What cannot be read is found and left out.
+    pub(super) fn finish_all(&self, drafts: Vec<Draft<'_>>, all: &mut Gathered, found: &mut Diagnostics) {
+        let finish = |draft: Draft<'_>| {
+            let id = draft.node.unique_id.clone();
+            self.finish(draft).map_err(|errors| (id, errors))
+        };
+        let outcomes: Vec<std::result::Result<Finished, (UniqueId, Diagnostics)>> =
+            drafts.into_par_iter().map(finish).collect();
+        for outcome in outcomes {
+            match outcome {
+                Ok(finished) => all.take(finished, found),
+                Err((id, errors)) => all.failed(id, errors, found),
+            }
+        }
     }
 
     fn finish(&self, draft: Draft<'_>) -> Result<Finished> {
@@ -164,7 +175,8 @@ impl Stage<'_> {
             merging.unrendered.extend(declared.clone());
         }
         if !is_root && let Some(tree) = kind.and_then(|kind| root.config.trees.get(&kind)) {
-            merging.tree(tree, &node.fqn);
+            // What is said of all models does not mean strata's own; they are addressed by their package.
+            if package.embedded { merging.subtree(tree, &node.fqn) } else { merging.tree(tree, &node.fqn) }
         }
         merging
     }

@@ -8,19 +8,23 @@ use crate::manifest::{Manifest, Node, RefCall, SourceCall};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::Project;
 use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
 
 /// All nodes that were read.
 #[derive(Debug, Default)]
 pub struct Gathered {
     enabled: IndexMap<UniqueId, Node>,
     disabled: IndexMap<UniqueId, Node>,
+    failed: FxHashSet<UniqueId>,
+    /// The findings about config that were told, by place: one place may concern many nodes.
+    told: FxHashSet<(String, Span)>,
 }
 
 impl Gathered {
     /// Takes in a node. Two enabled ones with one id are errors.
     pub(super) fn take(&mut self, finished: Finished, found: &mut Diagnostics) {
         let Finished { node, warnings } = finished;
-        found.extend(warnings);
+        self.tell(warnings, found);
         if !node.config.enabled() {
             self.disabled.entry(node.unique_id.clone()).or_insert(node);
             return;
@@ -41,9 +45,33 @@ impl Gathered {
         self.enabled.insert(node.unique_id.clone(), node);
     }
 
-    /// Whether there is such a node, be it disabled.
+    /// Remembers a node that cannot be read: nobody shall be told that it does not exist.
+    pub(super) fn failed(&mut self, id: UniqueId, errors: Diagnostics, found: &mut Diagnostics) {
+        self.failed.insert(id);
+        self.tell(errors, found);
+    }
+
+    fn tell(&mut self, findings: Diagnostics, found: &mut Diagnostics) {
+        for finding in findings {
+            let place = finding.labels().first().map(|label| label.span.clone());
+            let shared = matches!(finding.code(), Code::Config | Code::UnknownKey);
+            // The message goes on with the node's name.
+            let what = finding.message().split(" of `").next().unwrap_or_default().to_owned();
+            let known = shared && place.is_some_and(|place| !self.told.insert((what, place)));
+            if !known {
+                found.push(finding);
+            }
+        }
+    }
+
+    /// Whether all nodes could be read.
+    pub(super) fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    /// Whether there is such a node, be it disabled or broken.
     pub(super) fn contains(&self, id: &UniqueId) -> bool {
-        self.enabled.contains_key(id) || self.disabled.contains_key(id)
+        self.enabled.contains_key(id) || self.disabled.contains_key(id) || self.failed.contains(id)
     }
 
     /// The enabled node of an id.
@@ -67,8 +95,8 @@ impl Gathered {
 /// What became of a reference.
 enum Target {
     Found(UniqueId),
-    /// It cannot be found; for a test that is only a warning, and the test is left out.
-    Missing(Box<Diagnostic>),
+    /// What has this name cannot be found; for a test that is only a warning, and the test is left out.
+    Missing(Box<Diagnostic>, String),
     /// It is there, and disabled.
     Disabled(Box<Diagnostic>),
 }
@@ -96,6 +124,8 @@ pub fn resolve(
     }
     manifest.sources = sources.enabled;
     let disabled_sources = sources.disabled;
+    let failed: FxHashSet<String> =
+        all.failed.iter().filter_map(|id| id.as_str().rsplit('.').next()).map(str::to_owned).collect();
     manifest.disabled = all.disabled;
     // References are looked up in the manifest, so the nodes move in before they are resolved.
     manifest.nodes = all.enabled;
@@ -113,12 +143,13 @@ pub fn resolve(
             match target {
                 Target::Found(id) if !ids.contains(&id) => ids.push(id),
                 Target::Found(_) => {}
-                Target::Missing(complaint) if is_test => {
+                Target::Missing(_, name) if failed.contains(&name) => {}
+                Target::Missing(complaint, _) if is_test => {
                     found.push(weakened(*complaint));
                     left_out.push(node.unique_id.clone());
                 }
                 Target::Disabled(_) if is_test => left_out.push(node.unique_id.clone()),
-                Target::Missing(complaint) | Target::Disabled(complaint) => found.push(*complaint),
+                Target::Missing(complaint, _) | Target::Disabled(complaint) => found.push(*complaint),
             }
         }
         depends.push((node.unique_id.clone(), ids));
@@ -136,7 +167,7 @@ fn leave_out(manifest: &mut Manifest, ids: Vec<UniqueId>) {
     if ids.is_empty() {
         return;
     }
-    let gone: rustc_hash::FxHashSet<UniqueId> = ids.into_iter().collect();
+    let gone: FxHashSet<UniqueId> = ids.into_iter().collect();
     let nodes = std::mem::take(&mut manifest.nodes);
     for (id, node) in nodes {
         if gone.contains(&id) {
@@ -223,7 +254,7 @@ fn reference(manifest: &Manifest, node: &Node, call: &RefCall) -> Target {
     } else if let Some(near) = nearest(&call.name, manifest.references.keys().map(String::as_str)) {
         complaint = complaint.help(format!("did you mean `{near}`?"));
     }
-    Target::Missing(Box::new(complaint))
+    Target::Missing(Box::new(complaint), call.name.clone())
 }
 
 fn source(
@@ -265,8 +296,9 @@ fn source(
     let near = nearest(table_name, tables).map(|table| format!("{source_name}.{table}")).or_else(|| {
         nearest(&format!("{source_name}.{table_name}"), known.iter().map(String::as_str)).map(str::to_owned)
     });
-    Target::Missing(Box::new(match near {
+    let complaint = match near {
         Some(near) => complaint.help(format!("did you mean `{near}`?")),
         None => complaint.help("declare it under `sources:` in a properties file"),
-    }))
+    };
+    Target::Missing(Box::new(complaint), String::new())
 }

@@ -9,7 +9,7 @@ pub use snowflake::SnowflakeSettings;
 use super::environment::Environment;
 use super::files::read_text;
 use super::yaml::{self, Found, Reader, Yaml};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Label, Result, Severity, nearest};
 use crate::name::Quoting;
 use crate::secret::Secret;
 use crate::template::{Templates, has_jinja};

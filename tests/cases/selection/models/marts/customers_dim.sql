@@ -1,0 +1,1 @@
+select * from {{ ref('stg_customers') }} left join {{ ref('orders') }} using (id)

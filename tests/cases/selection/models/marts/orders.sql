@@ -1,0 +1,1 @@
+{{ config(materialized='incremental', unique_key='id') }}select * from {{ ref('stg_orders') }} join {{ ref('stg_payments') }} using (id)

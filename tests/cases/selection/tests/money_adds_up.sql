@@ -1,0 +1,1 @@
+select * from {{ ref('revenue') }} where x not in (select x from {{ ref('orders') }})

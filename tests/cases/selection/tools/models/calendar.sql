@@ -1,0 +1,1 @@
+{{ config(tags='shared') }}select 1 as day
