@@ -22,3 +22,4 @@ pub mod plan;
 pub mod run;
 pub mod artifact;
 pub mod report;
+pub mod cli;

@@ -1,0 +1,612 @@
+//! What was typed: the command line as clap reads it, environment variables included. What it means is settled
+//! in `settings`.
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// From the source systems to the dimension tables: reads a dbt project, extracts, compiles, runs and tests it.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "strata",
+    version,
+    arg_required_else_help = true,
+    after_help = "Start here:\n  strata init shop      make a project\n  cd shop && strata build"
+)]
+pub struct Arguments {
+    /// Flags that every verb takes.
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
+    /// Make a new project: sources, four layers, tests, sample data; it runs as it is
+    #[command(after_help = "Example:\n  strata init shop")]
+    Init(InitArguments),
+    /// Show what strata found (project, profile, target, versions) and try the connection
+    #[command(after_help = "Example:\n  strata debug --target prod")]
+    Debug(DebugArguments),
+    /// Read the whole project, report all that is wrong with it and write target/manifest.json
+    #[command(after_help = "Example:\n  strata parse --strict")]
+    Parse,
+    /// List what a selection means
+    #[command(
+        visible_alias = "list",
+        after_help = "Examples:\n  strata ls -s stg_customers+\n  strata ls -s tag:nightly --output json"
+    )]
+    Ls(ListArguments),
+    /// Write the SQL of models and tests into target/compiled, and show it if one node is named
+    #[command(
+        after_help = "Examples:\n  strata compile -s stg_customers\n  strata compile --inline \"select * from {{ ref('stg_customers') }}\""
+    )]
+    Compile(CompileArguments),
+    /// Extract and build models in the order of what they depend on
+    #[command(after_help = "Examples:\n  strata run\n  strata run -s stg_customers+ --threads 8")]
+    Run(RunArguments),
+    /// Run the tests of data
+    #[command(after_help = "Example:\n  strata test -s stg_customers --store-failures")]
+    Test(TestArguments),
+    /// Load the CSV files of the project
+    #[command(after_help = "Example:\n  strata seed --full-refresh")]
+    Seed(RunArguments),
+    /// Take the snapshots: keep what changed as new versions
+    #[command(after_help = "Example:\n  strata snapshot -s customers_snapshot")]
+    Snapshot(SnapshotArguments),
+    /// Everything in one go: seeds, extracts, models, snapshots and tests, each as soon as what it needs is there
+    #[command(
+        after_help = "Examples:\n  strata build\n  strata build -s stg_customers+ --exclude tag:slow\n  strata build --resource-type model test"
+    )]
+    Build(BuildArguments),
+    /// Show rows of a model, seed, snapshot, source or query; of a test, the rows that fail it
+    #[command(
+        after_help = "Examples:\n  strata show -s dim_customer --limit 20\n  strata show --inline \"select count(*) from {{ ref('dim_customer') }}\" --output json"
+    )]
+    Show(ShowArguments),
+    /// Show which compiled SQL differs from another revision, and what that touches downstream
+    #[command(
+        after_help = "Examples:\n  strata diff --base main\n  strata diff --state prod-artifacts --format markdown --exit-code"
+    )]
+    Diff(DiffArguments),
+    /// Run again what failed, what was skipped because of it, and what a killed run did not come to
+    #[command(after_help = "Example:\n  strata build; strata retry")]
+    Retry(RetryArguments),
+    /// Remove what commands leave behind (clean-targets: target/ and dbt_packages/), nothing else
+    #[command(after_help = "Example:\n  strata clean")]
+    Clean,
+    /// Checks of slowly changing dimensions
+    #[command(subcommand)]
+    Scd2(Scd2Verb),
+}
+
+impl Verb {
+    /// The word that was typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Debug(_) => "debug",
+            Self::Parse => "parse",
+            Self::Ls(_) => "list",
+            Self::Compile(_) => "compile",
+            Self::Run(_) => "run",
+            Self::Test(_) => "test",
+            Self::Seed(_) => "seed",
+            Self::Snapshot(_) => "snapshot",
+            Self::Build(_) => "build",
+            Self::Show(_) => "show",
+            Self::Diff(_) => "diff",
+            Self::Retry(_) => "retry",
+            Self::Clean => "clean",
+            Self::Scd2(_) => "scd2",
+        }
+    }
+}
+
+/// Flags that every verb takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Project")]
+pub struct GlobalArguments {
+    /// The directory of dbt_project.yml [default: the nearest one above the working directory]
+    #[arg(long, global = true, value_name = "DIR", env = "DBT_PROJECT_DIR")]
+    pub project_dir: Option<PathBuf>,
+    /// The directory of profiles.yml [default: the working directory, then the project, then ~/.dbt]
+    #[arg(long, global = true, value_name = "DIR", env = "DBT_PROFILES_DIR")]
+    pub profiles_dir: Option<PathBuf>,
+    /// The profile to use instead of the one that dbt_project.yml names
+    #[arg(long, global = true, value_name = "NAME", env = "DBT_PROFILE")]
+    pub profile: Option<String>,
+    /// The target within the profile
+    #[arg(short, long, global = true, value_name = "NAME", env = "DBT_TARGET")]
+    pub target: Option<String>,
+    /// Values of project variables, as YAML: '{key: value}'
+    #[arg(long, global = true, value_name = "YAML", env = "DBT_VARS")]
+    pub vars: Option<String>,
+    /// The directory for artifacts and compiled SQL [default: target]
+    #[arg(long, global = true, value_name = "DIR", env = "DBT_TARGET_PATH")]
+    pub target_path: Option<PathBuf>,
+
+    /// How many nodes to run at a time [default: the target's `threads`, else 1]
+    #[arg(long, global = true, value_name = "N", env = "DBT_THREADS", help_heading = "Run", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Stop everything at the first failure
+    #[arg(short = 'x', long, global = true, env = "DBT_FAIL_FAST", help_heading = "Run", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_fail_fast")]
+    pub fail_fast: Option<bool>,
+    /// Go on with what does not depend on a failure (the default)
+    #[arg(long, global = true, hide = true, overrides_with = "fail_fast")]
+    pub no_fail_fast: bool,
+    /// Let every warning count as an error
+    #[arg(long, global = true, env = "DBT_WARN_ERROR", help_heading = "Run", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_warn_error")]
+    pub warn_error: Option<bool>,
+    /// Let warnings be warnings (the default)
+    #[arg(long, global = true, hide = true, overrides_with = "warn_error")]
+    pub no_warn_error: bool,
+    /// Let doubtful things in the project count as errors: broken layers, configs that match nothing, …
+    #[arg(long, global = true, env = "STRATA_STRICT", help_heading = "Run", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    pub strict: Option<bool>,
+    /// Read sources from a recording instead of calling them
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Run", conflicts_with = "record")]
+    pub replay: Option<PathBuf>,
+    /// Keep what sources answer, for --replay
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Run")]
+    pub record: Option<PathBuf>,
+
+    /// How progress is told
+    #[arg(long, global = true, value_enum, env = "DBT_LOG_FORMAT", help_heading = "Output")]
+    pub log_format: Option<LogFormat>,
+    /// Tell only errors, and what macros print
+    #[arg(short, long, global = true, env = "DBT_QUIET", help_heading = "Output", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_quiet")]
+    pub quiet: Option<bool>,
+    /// Tell everything (the default)
+    #[arg(long, global = true, hide = true, overrides_with = "quiet")]
+    pub no_quiet: bool,
+    /// Tell every statement that is sent to the warehouse
+    #[arg(short, long, global = true, env = "DBT_DEBUG", help_heading = "Output", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_debug")]
+    pub debug: Option<bool>,
+    /// Do not tell every statement (the default)
+    #[arg(long, global = true, hide = true, overrides_with = "debug")]
+    pub no_debug: bool,
+    /// debug is --debug; warn, error and none are --quiet
+    #[arg(long, global = true, value_enum, env = "DBT_LOG_LEVEL", hide = true)]
+    pub log_level: Option<LogLevel>,
+    /// Colours, also where the output is no terminal [default: on a terminal, unless NO_COLOR is set]
+    #[arg(long, global = true, env = "DBT_USE_COLORS", help_heading = "Output", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_use_colors")]
+    pub use_colors: Option<bool>,
+    /// No colours
+    #[arg(long, visible_alias = "no-color", global = true, help_heading = "Output", overrides_with = "use_colors")]
+    pub no_use_colors: bool,
+    /// The width of progress lines
+    #[arg(long, global = true, value_name = "N", env = "DBT_PRINTER_WIDTH", hide = true)]
+    pub printer_width: Option<usize>,
+    /// Write manifest.json and run_results.json (the default)
+    #[arg(long, global = true, hide = true, env = "DBT_WRITE_JSON", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_write_json")]
+    pub write_json: Option<bool>,
+    /// Write no manifest.json and run_results.json
+    #[arg(long, global = true, help_heading = "Output", overrides_with = "write_json")]
+    pub no_write_json: bool,
+
+    /// Flags of dbt that have nothing to switch.
+    #[command(flatten)]
+    pub without_effect: FlagsWithoutEffect,
+}
+
+/// Flags of dbt that scripts give and that switch nothing here, by design: strata keeps no parse cache, sends no
+/// statistics, checks for no new version, lists what exists by itself and writes no log file.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Without effect (strata keeps no parse cache, sends nothing, looks for no updates)")]
+pub struct FlagsWithoutEffect {
+    /// There is no parse cache
+    #[arg(long, global = true)]
+    no_partial_parse: bool,
+    /// There is no parse cache
+    #[arg(long, global = true, hide = true)]
+    partial_parse: bool,
+    /// Nothing is ever sent
+    #[arg(long, global = true)]
+    no_send_anonymous_usage_stats: bool,
+    /// Nothing is ever sent
+    #[arg(long, global = true, hide = true)]
+    send_anonymous_usage_stats: bool,
+    /// require-dbt-version is never a reason to stop
+    #[arg(long, global = true)]
+    no_version_check: bool,
+    /// require-dbt-version is never a reason to stop
+    #[arg(long, global = true, hide = true)]
+    version_check: bool,
+    /// There is one parser
+    #[arg(long, global = true, hide = true)]
+    static_parser: bool,
+    /// There is one parser
+    #[arg(long, global = true, hide = true)]
+    no_static_parser: bool,
+    /// What exists is listed when it is needed
+    #[arg(long, global = true, hide = true)]
+    populate_cache: bool,
+    /// What exists is listed when it is needed
+    #[arg(long, global = true, hide = true)]
+    no_populate_cache: bool,
+    /// What exists is listed when it is needed
+    #[arg(long, global = true, hide = true)]
+    cache_selected_only: bool,
+    /// What exists is listed when it is needed
+    #[arg(long, global = true, hide = true)]
+    no_cache_selected_only: bool,
+    /// No log file is written
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    log_path: Option<PathBuf>,
+    /// No log file is written
+    #[arg(long, global = true, hide = true, value_name = "LEVEL")]
+    log_level_file: Option<String>,
+    /// No log file is written
+    #[arg(long, global = true, hide = true, value_name = "FORMAT")]
+    log_format_file: Option<String>,
+    /// No log file is written
+    #[arg(long, global = true, hide = true, value_name = "N")]
+    log_file_max_bytes: Option<u64>,
+    /// No log file is written
+    #[arg(long, global = true, hide = true)]
+    use_colors_file: bool,
+    /// No log file is written
+    #[arg(long, global = true, hide = true)]
+    no_use_colors_file: bool,
+    /// No new project is made by anything but `init`
+    #[arg(long, global = true, hide = true)]
+    no_defer: bool,
+}
+
+/// How progress is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[value(alias = "default")]
+    Text,
+    /// For programs: one JSON object a line, in dbt's envelope
+    Json,
+    /// For GitHub Actions: text, and annotations at the places of findings
+    GitHub,
+}
+
+/// dbt's `--log-level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// As with `--debug`.
+    Debug,
+    /// As without flags.
+    Info,
+    /// As with `--quiet`.
+    Warn,
+    /// As with `--quiet`.
+    Error,
+    /// As with `--quiet`.
+    None,
+}
+
+/// Which nodes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArguments {
+    /// Nodes by name, path, tag:…, config.…:…, source:…, state:…, with + and @ for relatives
+    #[arg(short, long, short_alias = 'm', aliases = ["models", "model"], num_args = 1.., value_name = "SELECTOR", help_heading = "Selection")]
+    pub select: Vec<String>,
+    /// What to leave out, written as for --select
+    #[arg(long, num_args = 1.., value_name = "SELECTOR", help_heading = "Selection")]
+    pub exclude: Vec<String>,
+    /// A selection of selectors.yml
+    #[arg(long, value_name = "NAME", help_heading = "Selection", conflicts_with_all = ["select", "exclude"])]
+    pub selector: Option<String>,
+    /// Which tests come along with selected nodes [default: eager]
+    #[arg(long, value_enum, env = "DBT_INDIRECT_SELECTION", value_name = "MODE", help_heading = "Selection")]
+    pub indirect_selection: Option<IndirectSelection>,
+    /// Artifacts of another run, for state: and result:
+    #[arg(long, env = "DBT_STATE", value_name = "DIR", help_heading = "Selection")]
+    pub state: Option<PathBuf>,
+}
+
+/// Which tests come along with selected nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IndirectSelection {
+    /// Those that look at any selected node
+    Eager,
+    /// Those that look at selected nodes only
+    Cautious,
+    /// Those that look at selected nodes and their ancestors only
+    Buildable,
+    /// None
+    Empty,
+}
+
+impl IndirectSelection {
+    /// dbt's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Eager => "eager",
+            Self::Cautious => "cautious",
+            Self::Buildable => "buildable",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+/// Kinds of nodes to keep or to leave out.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ResourceTypeArguments {
+    /// Only nodes of these kinds
+    #[arg(long, aliases = ["resource-types"], num_args = 1.., value_enum, env = "DBT_RESOURCE_TYPES", value_delimiter = ' ', value_name = "KIND", help_heading = "Selection")]
+    pub resource_type: Vec<ResourceKind>,
+    /// No nodes of these kinds
+    #[arg(long, aliases = ["exclude-resource-types"], num_args = 1.., value_enum, env = "DBT_EXCLUDE_RESOURCE_TYPES", value_delimiter = ' ', value_name = "KIND", help_heading = "Selection")]
+    pub exclude_resource_type: Vec<ResourceKind>,
+}
+
+/// A kind of node, as `--resource-type` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResourceKind {
+    /// Models
+    Model,
+    /// Seeds
+    Seed,
+    /// Snapshots
+    Snapshot,
+    /// Data tests
+    #[value(alias = "data_test")]
+    Test,
+    /// Sources
+    Source,
+    /// Analyses
+    Analysis,
+    /// Every kind
+    All,
+    /// What `ls` lists unless told otherwise
+    Default,
+}
+
+/// `--full-refresh`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FullRefresh {
+    /// Build incremental models, extracts and seeds anew instead of adding to what is there
+    #[arg(short, long, env = "DBT_FULL_REFRESH", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), help_heading = "Run")]
+    pub full_refresh: Option<bool>,
+    /// Add to what is there (the default)
+    #[arg(long, hide = true, overrides_with = "full_refresh")]
+    pub no_full_refresh: bool,
+}
+
+/// `--store-failures`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StoreFailures {
+    /// Keep the rows that fail a test in tables of the schema …_dbt_test__audit
+    #[arg(long, env = "DBT_STORE_FAILURES", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), help_heading = "Run")]
+    pub store_failures: Option<bool>,
+}
+
+/// `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArguments {
+    /// The project's name: letters, digits and _; also the name of the new directory
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Accepted for dbt's scripts: the profile is part of the new project
+    #[arg(long, hide = true)]
+    pub skip_profile_setup: bool,
+}
+
+/// `debug`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DebugArguments {
+    /// Only try the connection
+    #[arg(long)]
+    pub connection: bool,
+}
+
+/// `ls`.
+#[derive(Debug, Clone, Args)]
+pub struct ListArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    #[command(flatten)]
+    pub kinds: ResourceTypeArguments,
+    /// How each node is shown
+    #[arg(long, value_enum, default_value = "selector")]
+    pub output: ListOutput,
+    /// The keys of --output json
+    #[arg(long, num_args = 1.., value_delimiter = ' ', value_name = "KEY")]
+    pub output_keys: Vec<String>,
+}
+
+/// How `ls` shows a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListOutput {
+    /// As a selector that means it
+    Selector,
+    /// Its name
+    Name,
+    /// Its file
+    Path,
+    /// An object a line
+    Json,
+}
+
+/// `compile`.
+#[derive(Debug, Clone, Args)]
+pub struct CompileArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    #[command(flatten)]
+    pub kinds: ResourceTypeArguments,
+    #[command(flatten)]
+    pub full_refresh: FullRefresh,
+    /// Compile this text instead of nodes
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["select", "exclude", "selector"])]
+    pub inline: Option<String>,
+    /// Show the SQL as the target gets it: translated where the model is written in another dialect
+    #[arg(long)]
+    pub translated: bool,
+    /// Ask the warehouse nothing; templates that need its answer fail
+    #[arg(long, env = "DBT_INTROSPECT", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), hide = true, overrides_with = "no_introspect")]
+    pub introspect: Option<bool>,
+    /// Ask the warehouse nothing; templates that need its answer fail
+    #[arg(long, overrides_with = "introspect")]
+    pub no_introspect: bool,
+    /// How the SQL is shown
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: CompileOutput,
+}
+
+/// How `compile` shows SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompileOutput {
+    /// As it is
+    Text,
+    /// In an object
+    Json,
+}
+
+/// `run` and `seed`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    #[command(flatten)]
+    pub full_refresh: FullRefresh,
+}
+
+/// `snapshot`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SnapshotArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+}
+
+/// `test`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TestArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    #[command(flatten)]
+    pub kinds: ResourceTypeArguments,
+    #[command(flatten)]
+    pub store_failures: StoreFailures,
+}
+
+/// `build`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BuildArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    #[command(flatten)]
+    pub kinds: ResourceTypeArguments,
+    #[command(flatten)]
+    pub full_refresh: FullRefresh,
+    #[command(flatten)]
+    pub store_failures: StoreFailures,
+}
+
+/// `show`.
+#[derive(Debug, Clone, Args)]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Show the rows of this query instead of a node's
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["select", "exclude", "selector"])]
+    pub inline: Option<String>,
+    /// How many rows; -1 for all
+    #[arg(long, default_value = "5", allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(i64).range(-1..))]
+    pub limit: i64,
+    /// How the rows are shown
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: ShowOutput,
+}
+
+/// How `show` shows rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowOutput {
+    /// As a table
+    Text,
+    /// As objects
+    Json,
+    /// As CSV
+    Csv,
+}
+
+/// `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// The git revision to compare with: main, HEAD~1, …
+    #[arg(long, value_name = "REVISION")]
+    pub base: Option<String>,
+    /// How the differences are shown
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: DiffFormat,
+    /// Exit with 1 if anything differs
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// How `diff` shows differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+/// `retry`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RetryArguments {
+    /// The directory of the run to go on with [default: the target directory]
+    #[arg(long, env = "DBT_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `scd2 …`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Scd2Verb {
+    /// Check that a dimension or snapshot holds what it promises: one open version a key, no overlaps, no gaps, …
+    #[command(after_help = "Example:\n  strata scd2 check dim_customer")]
+    Check {
+        /// The model or snapshot
+        #[arg(value_name = "MODEL")]
+        model: String,
+    },
+}
+
+/// Reads a command line. `variable` gives environment variables: an empty one counts as absent, and each `DBT_X`
+/// may also be called `DBT_ENGINE_X`.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Arguments, clap::Error> {
+    let command = with_environment(Arguments::command(), variable);
+    let matches = command.try_get_matches_from(arguments)?;
+    Arguments::from_arg_matches(&matches)
+}
+
+fn with_environment(command: clap::Command, variable: &dyn Fn(&str) -> Option<String>) -> clap::Command {
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    let command = command.mut_args(|argument| {
+        let Some(name) = argument.get_env().and_then(|name| name.to_str()).map(str::to_owned) else {
+            return argument;
+        };
+        let other = name.replacen("DBT_", "DBT_ENGINE_", 1);
+        if is_set(&name) {
+            argument
+        } else if is_set(&other) {
+            argument.env(other)
+        } else {
+            argument.env(None::<&str>)
+        }
+    });
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    verbs
+        .into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, |verb| with_environment(verb, variable)))
+}

@@ -1,0 +1,155 @@
+//! What dbt has and this version of strata has not: asked for, it is an error that says so, never ignored.
+
+use crate::diagnostic::{Code, Diagnostic};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// Commands of dbt, and what does their work here if anything does.
+const COMMANDS: &[(&str, Option<&str>)] = &[
+    ("deps", Some("put the package under dbt_packages/ or name it as a `local` package")),
+    ("docs", None),
+    ("source", None),
+    ("freshness", None),
+    ("snapshot-freshness", None),
+    ("run-operation", Some("call the macro from an `on-run-start` hook")),
+    ("clone", None),
+    ("lint", None),
+    ("format", None),
+    ("fmt", None),
+    ("check", None),
+    ("sync", None),
+    ("man", None),
+    ("login", None),
+    ("system", None),
+    ("completions", None),
+];
+
+/// Flags of dbt, and what does their work here if anything does.
+const FLAGS: &[(&str, Option<&str>)] = &[
+    ("--defer", None),
+    ("--defer-state", None),
+    ("--favor-state", None),
+    ("--no-favor-state", None),
+    ("--empty", Some("`strata compile` checks the SQL without running it")),
+    ("--sample", None),
+    ("--event-time-start", None),
+    ("--event-time-end", None),
+    ("--warn-error-options", Some("use --warn-error, or --strict for what is doubtful in the project")),
+    ("--macro-debugging", None),
+    ("--record-timing-info", None),
+    ("--log-cache-events", Some("--debug shows every statement")),
+    ("--print", None),
+    ("--no-print", None),
+    ("--show", Some("`strata show -s NAME` shows the rows of a seed")),
+    ("--show-all-deprecations", None),
+    ("--single-threaded", Some("use --threads 1")),
+    ("--use-experimental-parser", None),
+    ("--export-saved-queries", None),
+    ("--include-saved-query", None),
+    ("--dry-run", Some("`strata ls` shows what would run, `strata compile` its SQL")),
+    ("--add-package", None),
+    ("--lock", None),
+    ("--upgrade", None),
+    ("--args", None),
+    ("--static-analysis", None),
+    ("--no-inject-ephemeral-ctes", None),
+    ("--parse-only", Some("use `strata parse`")),
+    ("--config-dir", Some("`strata debug` shows where profiles.yml was found")),
+    ("--no-clean-project-files-only", Some("strata never removes anything outside the project")),
+    ("--write-catalog", None),
+    ("--write-index", None),
+];
+
+/// Environment variables that switch on what is not built.
+const VARIABLES: &[&str] = &[
+    "DBT_DEFER",
+    "DBT_DEFER_STATE",
+    "DBT_FAVOR_STATE",
+    "DBT_EMPTY",
+    "DBT_SAMPLE",
+    "DBT_EVENT_TIME_START",
+    "DBT_EVENT_TIME_END",
+    "DBT_WARN_ERROR_OPTIONS",
+];
+
+/// What to say where clap does not know a command or flag that dbt has.
+pub(super) fn explain(error: &clap::Error) -> Option<Diagnostic> {
+    let context = match error.kind() {
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        _ => return None,
+    };
+    let Some(ContextValue::String(given)) = error.get(context) else { return None };
+    let known = if error.kind() == ErrorKind::InvalidSubcommand { COMMANDS } else { FLAGS };
+    let (name, instead) = known.iter().find(|(name, _)| name == given)?;
+    let shown = if name.starts_with('-') { (*name).to_owned() } else { format!("strata {name}") };
+    Some(not_built(&shown, *instead))
+}
+
+/// Environment variables that ask for what is not built.
+pub(super) fn variables(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+    let asks = |name: &&&str| {
+        let value = variable(name).unwrap_or_default();
+        !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no" | "f" | "n" | "{}")
+    };
+    VARIABLES.iter().filter(asks).map(|name| not_built(&format!("the environment variable {name}"), None)).collect()
+}
+
+fn not_built(what: &str, instead: Option<&str>) -> Diagnostic {
+    let found = Diagnostic::error(
+        Code::NotSupported,
+        format!("`{what}` is part of dbt, but not built in this version of strata")
+            .replace("`the environment variable ", "the environment variable `"),
+    );
+    match instead {
+        Some(instead) => found.help(instead),
+        None => found.help("`strata --help` lists what there is"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::arguments;
+
+    fn explained(words: &[&str]) -> Option<String> {
+        let error = arguments::parse(words.iter().map(Into::into), &|_| None).expect_err("not a known command line");
+        explain(&error).map(|found| found.message().to_owned())
+    }
+
+    #[test]
+    fn commands_and_flags_of_dbt_are_named() {
+        assert!(explained(&["strata", "docs", "generate"]).expect("known").starts_with("`strata docs` is part of dbt"));
+        assert!(explained(&["strata", "run", "--defer"]).expect("known").starts_with("`--defer`"));
+        assert!(explained(&["strata", "run", "--sample=3 days"]).expect("known").starts_with("`--sample`"));
+        assert_eq!(explained(&["strata", "rnu"]), None);
+        assert_eq!(explained(&["strata", "run", "--selct"]), None);
+    }
+
+    #[test]
+    fn no_name_is_both_built_and_unbuilt() {
+        use clap::CommandFactory;
+        let command = arguments::Arguments::command();
+        let verbs: Vec<&str> =
+            command.get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases).collect();
+        for (name, _) in COMMANDS {
+            assert!(!verbs.contains(name), "{name}");
+        }
+        let all = command.get_subcommands().flat_map(clap::Command::get_arguments).chain(command.get_arguments());
+        let flags: Vec<String> = all.filter_map(|flag| flag.get_long()).map(|flag| format!("--{flag}")).collect();
+        for (name, _) in FLAGS {
+            assert!(!flags.contains(&(*name).to_owned()), "{name}");
+        }
+    }
+
+    #[test]
+    fn variables_that_ask_for_nothing_are_fine() {
+        let value = |name: &str| match name {
+            "DBT_DEFER" => Some("False".to_owned()),
+            "DBT_EMPTY" => Some("1".to_owned()),
+            _ => None,
+        };
+        let found = variables(&value);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message().starts_with("the environment variable `DBT_EMPTY`"));
+    }
+}
