@@ -1,3 +1,7 @@
 //! strata.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    strata::cli::main()
+}

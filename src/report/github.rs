@@ -126,6 +126,7 @@ mod tests {
         let (people, annotations) = (Shared::default(), Shared::default());
         let options = HumanOptions {
             style: Style::Plain,
+            narrates: true,
             quiet: false,
             debug: false,
             live: None,

@@ -20,6 +20,8 @@ pub use super::live::TerminalStream;
 pub struct HumanOptions {
     /// With colours or without.
     pub style: Style,
+    /// Whether the command tells about its work at all: `ls` and `show` only complain.
+    pub narrates: bool,
     /// Only errors, the failures at the end and what macros print.
     pub quiet: bool,
     /// Every statement too.
@@ -68,7 +70,7 @@ impl Human {
 
     /// Says what `--quiet` leaves out.
     fn tell(&self, text: &str) {
-        if !self.options.quiet {
+        if !self.options.quiet && self.options.narrates {
             self.say(text);
         }
     }
@@ -275,6 +277,7 @@ mod tests {
         let written = Shared::default();
         let options = HumanOptions {
             style,
+            narrates: true,
             quiet,
             debug,
             live: None,
@@ -313,6 +316,7 @@ mod tests {
         let (progress, product) = (Shared::default(), Shared::default());
         let options = HumanOptions {
             style: Style::Plain,
+            narrates: false,
             quiet: true,
             debug: false,
             live: None,
