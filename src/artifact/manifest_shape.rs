@@ -34,6 +34,18 @@ pub fn write_manifest(manifest: &Manifest, invocation: &Invocation, results: &[N
     write_json(&invocation.in_target("manifest.json"), &Document { manifest, invocation, outcomes })
 }
 
+/// A node or source as the manifest shows it; none for an id that it has not.
+pub fn node_document(manifest: &Manifest, invocation: &Invocation, id: &UniqueId) -> Option<Value> {
+    let document = Document { manifest, invocation, outcomes: Outcomes::default() };
+    let created_at = document.created_at();
+    let shape = match (manifest.nodes.get(id), manifest.sources.get(id)) {
+        (Some(node), _) => serde_json::to_value(document.node(node, &BTreeMap::new())),
+        (None, Some(source)) => serde_json::to_value(SourceShape { source, created_at }),
+        (None, None) => return None,
+    };
+    shape.ok()
+}
+
 struct Document<'a> {
     manifest: &'a Manifest,
     invocation: &'a Invocation,

@@ -13,8 +13,8 @@ mod run_results;
 mod tree;
 
 pub use journal::{Journal, JournalHead, PreviousJournal, read_journal};
-pub use manifest_shape::write_manifest;
-pub use previous::{PreviousResult, PreviousRun, read_previous_run};
+pub use manifest_shape::{node_document, write_manifest};
+pub use previous::{PreviousResult, PreviousRun, read_manifest, read_previous_run};
 pub use run_results::write_run_results;
 pub use tree::{TargetTree, relative_output_path};
 

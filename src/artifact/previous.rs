@@ -1,4 +1,5 @@
-//! `run_results.json` of a former run, by strata or by dbt, read back for `retry` and the selector `result:`.
+//! `run_results.json` and `manifest.json` of a former run, by strata or by dbt, read back for `retry` and for the
+//! selectors `result:` and `state:`.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::name::UniqueId;
@@ -46,16 +47,36 @@ struct Metadata {
     generated_at: Option<DateTime<Utc>>,
 }
 
+/// The text of an artifact; none where there is none.
+fn read(path: &Path) -> Result<Option<String>, Diagnostic> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Diagnostic::error(Code::Io, format!("cannot read `{}`: {error}", path.display()))),
+    }
+}
+
+/// Reads `manifest.json` of a target or state directory; none where there is none.
+pub fn read_manifest(directory: &Path) -> Result<Option<Value>, Diagnostic> {
+    let path = directory.join("manifest.json");
+    let Some(text) = read(&path)? else { return Ok(None) };
+    let refused = |what: String| {
+        Diagnostic::error(Code::Artifact, format!("`{}` {what}", path.display()))
+            .help("make it again with `strata parse`, or name another directory with --state")
+    };
+    let document: Value =
+        serde_json::from_str(&text).map_err(|error| refused(format!("is not JSON: {error}")))?;
+    match document["metadata"]["dbt_schema_version"].as_str() {
+        Some(schema) if schema.contains("/manifest/v") => Ok(Some(document)),
+        Some(schema) => Err(refused(format!("says that it is `{schema}`, not a manifest"))),
+        None => Err(refused("does not say that it is a manifest".to_owned())),
+    }
+}
+
 /// Reads `run_results.json` of a target or state directory; none where there is none.
 pub fn read_previous_run(directory: &Path) -> Result<Option<PreviousRun>, Diagnostic> {
     let path = directory.join("run_results.json");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(Diagnostic::error(Code::Io, format!("cannot read `{}`: {error}", path.display())));
-        }
-    };
+    let Some(text) = read(&path)? else { return Ok(None) };
     let document: Document = serde_json::from_str(&text).map_err(|error| {
         Diagnostic::error(Code::Artifact, format!("`{}` is not dbt's run_results: {error}", path.display()))
             .help("run the command again in full, or name another directory with --state")
@@ -99,5 +120,8 @@ mod tests {
         assert_eq!(read_previous_run(directory.path()).expect_err("refused").code(), Code::Artifact);
         write("{");
         assert!(read_previous_run(directory.path()).is_err());
+        assert_eq!(read_manifest(directory.path()).expect("absent is fine"), None);
+        fs::write(directory.path().join("manifest.json"), r#"{"metadata": {}}"#).expect("written");
+        assert_eq!(read_manifest(directory.path()).expect_err("refused").code(), Code::Artifact);
     }
 }

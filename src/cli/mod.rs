@@ -5,9 +5,12 @@ mod clean;
 mod crash;
 mod debug;
 mod init;
+mod list;
+mod parse;
 mod reporter;
 pub mod settings;
 mod unbuilt;
+mod workspace;
 
 use crate::diagnostic::{Diagnostics, Result, Style, render};
 use crate::report::Reporter;
@@ -118,6 +121,8 @@ fn dispatch(context: &Context, verb: &Verb) -> Result<Outcome> {
         Verb::Init(arguments) => init::init(context, arguments),
         Verb::Debug(arguments) => debug::debug(context, arguments),
         Verb::Clean => clean::clean(context),
+        Verb::Parse => parse::parse(context),
+        Verb::Ls(arguments) => list::list(context, arguments),
         other => Err(crate::diagnostic::Diagnostic::error(
             crate::diagnostic::Code::NotSupported,
             format!("`strata {}` is not built yet", other.name()),
