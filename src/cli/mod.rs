@@ -2,21 +2,30 @@
 
 pub mod arguments;
 mod clean;
+mod compile;
 mod crash;
 mod debug;
+mod diff;
+mod execute;
 mod init;
+mod interrupt;
 mod list;
 mod parse;
 mod reporter;
+mod retry;
+mod scd2;
 pub mod settings;
+mod show;
 mod unbuilt;
+mod warehouse;
 mod workspace;
 
 use crate::diagnostic::{Diagnostics, Result, Style, render};
 use crate::report::Reporter;
 use crate::run::scheduler::CancelFlag;
 use crate::secret::Scrubber;
-use arguments::{Arguments, Verb};
+use crate::run::event::Emit;
+use arguments::{Arguments, Scd2Verb, Verb};
 use settings::{Settings, Surroundings};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -55,6 +64,16 @@ pub struct Context {
     pub scrubber: Scrubber,
     /// Set by Ctrl-C.
     pub cancel: Arc<CancelFlag>,
+    /// What surrounds the process.
+    pub surroundings: Surroundings,
+}
+
+impl Context {
+    /// Where events go that nothing but the reporter needs to hear.
+    fn emit(&self) -> Emit {
+        let reporter = Arc::clone(&self.reporter);
+        Arc::new(move |event| reporter.hear(&event))
+    }
 }
 
 /// The whole program.
@@ -74,7 +93,7 @@ pub fn main() -> ExitCode {
         Ok(_) => return complain(&unbuilt, &surroundings),
         Err(found) => return complain(&found, &surroundings),
     };
-    ExitCode::from(carry_out(&arguments, settings))
+    ExitCode::from(carry_out(&arguments, settings, surroundings))
 }
 
 /// Says what is wrong with a command line.
@@ -98,13 +117,13 @@ fn complain(found: &Diagnostics, surroundings: &Surroundings) -> ExitCode {
     ExitCode::from(UNUSABLE)
 }
 
-fn carry_out(arguments: &Arguments, settings: Settings) -> u8 {
+fn carry_out(arguments: &Arguments, settings: Settings, surroundings: Surroundings) -> u8 {
     let scrubber = Scrubber::default();
     let reporter = reporter::make(&settings, &arguments.verb, &scrubber);
-    let context = Context { settings, reporter, scrubber, cancel: Arc::default() };
+    let context = Context { settings, reporter, scrubber, cancel: Arc::default(), surroundings };
     let name = arguments.verb.name();
     context.reporter.began(name);
-    let outcome = dispatch(&context, &arguments.verb);
+    let outcome = dispatch(&context, arguments);
     let code = match &outcome {
         Ok(outcome) => outcome.exit_code(),
         Err(found) => {
@@ -116,17 +135,21 @@ fn carry_out(arguments: &Arguments, settings: Settings) -> u8 {
     code
 }
 
-fn dispatch(context: &Context, verb: &Verb) -> Result<Outcome> {
-    match verb {
-        Verb::Init(arguments) => init::init(context, arguments),
-        Verb::Debug(arguments) => debug::debug(context, arguments),
-        Verb::Clean => clean::clean(context),
+fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
+    if let Some(request) = execute::Request::of(context, arguments) {
+        return execute::execute(context, &request);
+    }
+    match &arguments.verb {
+        Verb::Init(given) => init::init(context, given),
+        Verb::Debug(given) => debug::debug(context, given),
         Verb::Parse => parse::parse(context),
-        Verb::Ls(arguments) => list::list(context, arguments),
-        other => Err(crate::diagnostic::Diagnostic::error(
-            crate::diagnostic::Code::NotSupported,
-            format!("`strata {}` is not built yet", other.name()),
-        )
-        .into()),
+        Verb::Ls(given) => list::list(context, given),
+        Verb::Compile(given) => compile::compile(context, given),
+        Verb::Show(given) => show::show(context, given),
+        Verb::Diff(given) => diff::diff(context, given),
+        Verb::Retry(given) => retry::retry(context, arguments, given),
+        Verb::Clean => clean::clean(context),
+        Verb::Scd2(Scd2Verb::Check { model }) => scd2::check(context, model),
+        Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) => Ok(Outcome::Success),
     }
 }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub project_root: PathBuf,
     /// The working directory, for paths in messages.
     pub working_directory: PathBuf,
+    /// Where the system keeps temporary files.
+    pub temporary_directory: PathBuf,
     /// Which project to load, and how.
     pub load: LoadOptions,
     /// `--threads`.
@@ -61,6 +63,8 @@ pub struct Surroundings {
     pub environment: Arc<Environment>,
     /// The working directory.
     pub working_directory: PathBuf,
+    /// Where the system keeps temporary files.
+    pub temporary_directory: PathBuf,
     /// Whether standard output and standard error are terminals.
     pub terminals: (bool, bool),
     /// The call of the program.
@@ -79,6 +83,7 @@ impl Surroundings {
         Self {
             environment: Arc::new(environment),
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            temporary_directory: std::env::temp_dir(),
             terminals: (std::io::stdout().is_terminal(), std::io::stderr().is_terminal()),
             origin: Origin {
                 invocation_id: uuid::Uuid::new_v4().to_string(),
@@ -119,6 +124,7 @@ impl Settings {
             },
             project_root,
             working_directory: surroundings.working_directory.clone(),
+            temporary_directory: surroundings.temporary_directory.clone(),
             threads: global.threads.map(usize::from),
             fail_fast: either(global.no_fail_fast, global.fail_fast, "fail_fast").unwrap_or(false),
             warn_error: either(global.no_warn_error, global.warn_error, "warn_error").unwrap_or(false),
@@ -253,6 +259,7 @@ mod tests {
         let surroundings = Surroundings {
             environment: Arc::new(Environment { variables: Arc::new(variables), home: None, now }),
             working_directory: directory.path().join("models/deep"),
+            temporary_directory: directory.path().to_path_buf(),
             terminals: (true, false),
             origin: Origin { invocation_id: "i".into(), started_at: now, started: Instant::now(), process_id: 1 },
         };

@@ -2,6 +2,9 @@
 
 use super::Context;
 use super::arguments::{ResourceKind, ResourceTypeArguments, SelectionArguments};
+use crate::compile::Compiler;
+use crate::run::Listener;
+use crate::run::event::Emit;
 use crate::artifact::{Invocation, read_manifest, read_previous_run};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
 use crate::graph::{Graph, Indirect, SelectionSpec, Selectors, StateInputs, read_selectors, select};
@@ -84,7 +87,7 @@ impl Workspace {
     }
 
     /// What was found, in words: `8 models, 20 data tests, 2 sources`.
-    fn summary(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let mut counts: Vec<(&str, usize)> = Vec::new();
         let mut count = |kind: &'static str| match counts.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, number)) => *number += 1,
@@ -139,6 +142,16 @@ impl Workspace {
             None => ResourceType::Source,
         };
         Ok(selection.ids.into_iter().filter(|id| wanted(kind(id))).collect())
+    }
+
+    /// A compiler of the project whose messages become events.
+    pub(super) fn compiler(&self, selected: Vec<UniqueId>, emit: &Emit) -> Compiler {
+        self.compiler_for(selected, &Listener::new(emit))
+    }
+
+    /// A compiler of the project whose messages go to a run's listener.
+    pub(super) fn compiler_for(&self, selected: Vec<UniqueId>, listener: &Listener) -> Compiler {
+        Compiler::new(&self.project, &self.manifest, &self.engine, selected, listener.messages())
     }
 
     /// A selection in the order in which nodes depend on each other.

@@ -1,0 +1,209 @@
+//! The verbs that run nodes: `run`, `test`, `seed`, `snapshot`, `build`.
+
+use super::arguments::{
+    Arguments, BuildArguments, FullRefresh, ResourceTypeArguments, SelectionArguments, StoreFailures, TestArguments,
+    Verb,
+};
+use super::warehouse::Warehouse;
+use super::workspace::{VerbFlags, Workspace};
+use super::{Context, Outcome, interrupt};
+use crate::artifact::{Invocation, Journal, JournalHead, TargetTree, write_manifest, write_run_results};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
+use crate::manifest::{Manifest, Materialized};
+use crate::name::{ResourceType, UniqueId};
+use crate::report::Reporter;
+use crate::run::event::{Emit, Event, NodeResult};
+use crate::run::{Listener, RunOptions, Setup, Sources, execute as run_nodes};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const MODELS: &[ResourceType] = &[ResourceType::Model];
+const TESTS: &[ResourceType] = &[ResourceType::Test];
+const SEEDS: &[ResourceType] = &[ResourceType::Seed];
+const SNAPSHOTS: &[ResourceType] = &[ResourceType::Snapshot];
+const EVERYTHING: &[ResourceType] =
+    &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Test];
+
+/// What a verb is to run, in the terms that all of them share.
+pub(super) struct Request {
+    pub(super) verb: &'static str,
+    pub(super) flags: VerbFlags,
+    pub(super) selection: SelectionArguments,
+    kinds: ResourceTypeArguments,
+    all: &'static [ResourceType],
+    /// What was typed after the program's name.
+    pub(super) typed: Vec<String>,
+}
+
+impl Request {
+    /// What a verb asks for; none if it runs no nodes.
+    pub(super) fn of(context: &Context, arguments: &Arguments) -> Option<Self> {
+        let settings = &context.settings;
+        let (selection, kinds, refresh, store, all) = match &arguments.verb {
+            Verb::Run(given) => (&given.selection, None, Some(&given.full_refresh), None, MODELS),
+            Verb::Seed(given) => (&given.selection, None, Some(&given.full_refresh), None, SEEDS),
+            Verb::Snapshot(given) => (&given.selection, None, None, None, SNAPSHOTS),
+            Verb::Test(TestArguments { selection, kinds, store_failures }) => {
+                (selection, Some(kinds), None, Some(store_failures), TESTS)
+            }
+            Verb::Build(BuildArguments { selection, kinds, full_refresh, store_failures }) => {
+                (selection, Some(kinds), Some(full_refresh), Some(store_failures), EVERYTHING)
+            }
+            _ => return None,
+        };
+        let flags = VerbFlags {
+            full_refresh: refresh.is_some_and(|given: &FullRefresh| settings.full_refresh(given)),
+            store_failures: store.and_then(|given: &StoreFailures| given.store_failures).unwrap_or(false),
+            introspect: true,
+        };
+        Some(Self {
+            verb: arguments.verb.name(),
+            flags,
+            selection: selection.clone(),
+            kinds: kinds.cloned().unwrap_or_default(),
+            all,
+            typed: settings.typed.clone(),
+        })
+    }
+}
+
+/// Selects and runs.
+pub(super) fn execute(context: &Context, request: &Request) -> Result<Outcome> {
+    let workspace = Workspace::open(context, request.verb, request.flags)?;
+    let wanted = |kind| request.kinds.wants(kind, request.all, request.all);
+    let selected = workspace.select(context, &request.selection, &wanted)?;
+    execute_selected(context, &workspace, request, selected)
+}
+
+/// Runs nodes that were selected before.
+pub(super) fn execute_selected(
+    context: &Context,
+    workspace: &Workspace,
+    request: &Request,
+    selected: BTreeSet<UniqueId>,
+) -> Result<Outcome> {
+    let runnable: BTreeSet<UniqueId> =
+        selected.into_iter().filter(|id| is_runnable(&workspace.manifest, id)).collect();
+    if runnable.is_empty() {
+        let nothing = Diagnostic::warning(Code::Selector, "nothing is selected, so nothing was done")
+            .help("`strata ls` with the same selection shows what it means");
+        context.tolerate(nothing.into())?;
+        return Ok(Outcome::Success);
+    }
+    let order = workspace.ordered(&runnable);
+    let books = Books::begin(context, workspace, request, &order)?;
+    let emit = books.emit();
+    let listener = Listener::new(&emit);
+    let compiler = Arc::new(workspace.compiler_for(order.clone(), &listener));
+    let warehouse = Warehouse::open(&workspace.project, compiler.translates(&order))?;
+    interrupt::listen(&context.cancel, &emit)?;
+    let setup = Setup {
+        compiler,
+        adapter: warehouse.adapter,
+        options: options(context, workspace, request),
+        listener,
+        cancel: Arc::clone(&context.cancel),
+    };
+    let results = run_nodes(setup, workspace.graph.order(), &runnable)?;
+    if context.settings.write_json {
+        let elapsed = workspace.invocation.started.elapsed();
+        write_manifest(&workspace.manifest, &workspace.invocation, &results)?;
+        write_run_results(&workspace.manifest, &workspace.invocation, &results, elapsed)?;
+    }
+    Ok(if context.cancel.is_cancelled() {
+        Outcome::Interrupted
+    } else if results.iter().any(|result| result.status.is_failure()) {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    })
+}
+
+/// Whether a node is carried out by itself: ephemeral models live in others, control tables are kept by strata.
+fn is_runnable(manifest: &Manifest, id: &UniqueId) -> bool {
+    manifest.nodes.get(id).is_some_and(|node| {
+        EVERYTHING.contains(&node.resource_type)
+            && !node.is_ephemeral()
+            && node.config.materialized() != Materialized::Control
+    })
+}
+
+fn options(context: &Context, workspace: &Workspace, request: &Request) -> RunOptions {
+    let settings = &context.settings;
+    let target = &workspace.project.target;
+    let sources = match settings.replay.as_ref().or(target.replay.as_ref()) {
+        // `--record` asks for the sources themselves, whatever the target says.
+        Some(directory) if settings.record.is_none() => Sources::Replay(directory.clone()),
+        _ => Sources::Live { record: settings.record.clone() },
+    };
+    RunOptions {
+        command: request.verb.to_owned(),
+        threads: settings.threads.unwrap_or(target.threads),
+        fail_fast: settings.fail_fast,
+        full_refresh: request.flags.full_refresh,
+        tests_gate: request.verb == "build",
+        warn_error: settings.warn_error,
+        invocation_id: workspace.invocation.id.clone(),
+        started_at: workspace.invocation.started_at,
+        sources,
+    }
+}
+
+/// What is kept on disk while nodes end: the journal and the trees of SQL.
+struct Books {
+    journal: Journal,
+    tree: TargetTree,
+    manifest: Arc<Manifest>,
+    invocation: Arc<Invocation>,
+    reporter: Arc<dyn Reporter>,
+    complained: AtomicBool,
+}
+
+impl Books {
+    fn begin(context: &Context, workspace: &Workspace, request: &Request, order: &[UniqueId]) -> Result<Arc<Self>> {
+        let head = JournalHead {
+            invocation_id: workspace.invocation.id.clone(),
+            started_at: workspace.invocation.started_at,
+            command: request.verb.to_owned(),
+            arguments: request.typed.clone(),
+            selected: order.to_vec(),
+        };
+        Ok(Arc::new(Self {
+            journal: Journal::begin(&workspace.invocation, &head)?,
+            tree: TargetTree::new(&workspace.invocation),
+            manifest: Arc::clone(&workspace.manifest),
+            invocation: Arc::clone(&workspace.invocation),
+            reporter: Arc::clone(&context.reporter),
+            complained: AtomicBool::new(false),
+        }))
+    }
+
+    /// Where events go: onto disk first, then to the reporter.
+    fn emit(self: &Arc<Self>) -> Emit {
+        let books = Arc::clone(self);
+        Arc::new(move |event| {
+            if let Event::NodeFinished { result, .. } = &event {
+                books.keep(result);
+            }
+            books.reporter.hear(&event);
+        })
+    }
+
+    fn keep(&self, result: &NodeResult) {
+        let mut found = Diagnostics::new();
+        found.keep(self.journal.finished(&self.invocation, result).map_err(Diagnostics::from));
+        if let Some(node) = self.manifest.nodes.get(&result.unique_id) {
+            if let Some(sql) = &result.compiled_code {
+                found.keep(self.tree.write_compiled(node, sql).map_err(Diagnostics::from));
+            }
+            if let Some(sql) = &result.executed_code {
+                found.keep(self.tree.write_run(node, sql).map_err(Diagnostics::from));
+            }
+        }
+        // A full disk would else be told once a node.
+        if !found.is_empty() && !self.complained.swap(true, Ordering::Relaxed) {
+            self.reporter.found(&found);
+        }
+    }
+}
