@@ -64,8 +64,7 @@ pub fn read_manifest(directory: &Path) -> Result<Option<Value>, Diagnostic> {
         Diagnostic::error(Code::Artifact, format!("`{}` {what}", path.display()))
             .help("make it again with `strata parse`, or name another directory with --state")
     };
-    let document: Value =
-        serde_json::from_str(&text).map_err(|error| refused(format!("is not JSON: {error}")))?;
+    let document: Value = serde_json::from_str(&text).map_err(|error| refused(format!("is not JSON: {error}")))?;
     match document["metadata"]["dbt_schema_version"].as_str() {
         Some(schema) if schema.contains("/manifest/v") => Ok(Some(document)),
         Some(schema) => Err(refused(format!("says that it is `{schema}`, not a manifest"))),

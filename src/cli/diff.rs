@@ -50,10 +50,13 @@ pub(super) fn diff(context: &Context, arguments: &DiffArguments) -> Result<Outco
     };
     let comparison = compare(&base, &head, &downstream);
     let text = match arguments.format {
-        DiffFormat::Text => diff::text(&comparison, match context.settings.styles.0 {
-            Style::Coloured => diff::Style::Coloured,
-            Style::Plain => diff::Style::Plain,
-        }),
+        DiffFormat::Text => diff::text(
+            &comparison,
+            match context.settings.styles.0 {
+                Style::Coloured => diff::Style::Coloured,
+                Style::Plain => diff::Style::Plain,
+            },
+        ),
         DiffFormat::Markdown => diff::markdown(&comparison),
         DiffFormat::Json => format!("{:#}", comparison.json()),
     };
@@ -65,9 +68,10 @@ pub(super) fn diff(context: &Context, arguments: &DiffArguments) -> Result<Outco
 fn compiled(workspace: &Workspace, emit: &crate::run::event::Emit) -> (Compared, Diagnostics) {
     let manifest = &workspace.manifest;
     let has_sql = |id: &&UniqueId| {
-        manifest.nodes.get(*id).is_some_and(|node| {
-            !matches!(node.resource_type, ResourceType::Seed | ResourceType::Operation)
-        })
+        manifest
+            .nodes
+            .get(*id)
+            .is_some_and(|node| !matches!(node.resource_type, ResourceType::Seed | ResourceType::Operation))
     };
     let ids: Vec<UniqueId> = workspace.graph.order().iter().filter(has_sql).cloned().collect();
     let compiler = workspace.compiler(ids.clone(), emit);
@@ -124,8 +128,7 @@ fn from_revision(context: &Context, workspace: &Workspace, base: Option<&str>) -
         let what = format!("in the base revision {}", &revision[..revision.len().min(10)]);
         found.into_iter().map(|diagnostic| diagnostic.within(what.clone(), None)).collect()
     };
-    let (other, _) =
-        Workspace::read(context, &root, &load_options, "diff", VerbFlags::default()).map_err(at_base)?;
+    let (other, _) = Workspace::read(context, &root, &load_options, "diff", VerbFlags::default()).map_err(at_base)?;
     let (nodes, found) = compiled(&other, &context.emit());
     if found.has_errors() {
         let message = format!("{} nodes of the base revision cannot be compiled and count as new", found.len());
@@ -150,7 +153,8 @@ fn from_artifacts(directory: &Path) -> Result<Compared> {
         let sql: Arc<str> = match (kind, node["compiled_code"].as_str()) {
             ("operation", _) => continue,
             ("seed", _) => {
-                format!("-- the file's checksum is {}", node["checksum"]["checksum"].as_str().unwrap_or_default()).into()
+                format!("-- the file's checksum is {}", node["checksum"]["checksum"].as_str().unwrap_or_default())
+                    .into()
             }
             (_, Some(sql)) => sql.into(),
             (_, None) => {
@@ -181,9 +185,8 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn make(invocation_id: &str, settings: &super::settings::Settings) -> Result<Self, Diagnostic> {
         let directory = settings.temporary_directory.join(format!("strata-diff-{invocation_id}"));
-        fs::create_dir_all(&directory).map_err(|error| {
-            Diagnostic::error(Code::Io, format!("cannot make {}: {error}", directory.display()))
-        })?;
+        fs::create_dir_all(&directory)
+            .map_err(|error| Diagnostic::error(Code::Io, format!("cannot make {}: {error}", directory.display())))?;
         Ok(Self(directory))
     }
 }

@@ -37,8 +37,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// What a verb asks for; none if it runs no nodes.
-    pub(super) fn of(context: &Context, arguments: &Arguments) -> Option<Self> {
+    /// What a verb asks for; an error if it runs no nodes.
+    pub(super) fn of(context: &Context, arguments: &Arguments) -> Result<Self, Diagnostic> {
         let settings = &context.settings;
         let (selection, kinds, refresh, store, all) = match &arguments.verb {
             Verb::Run(given) => (&given.selection, None, Some(&given.full_refresh), None, MODELS),
@@ -50,14 +50,17 @@ impl Request {
             Verb::Build(BuildArguments { selection, kinds, full_refresh, store_failures }) => {
                 (selection, Some(kinds), Some(full_refresh), Some(store_failures), EVERYTHING)
             }
-            _ => return None,
+            other => {
+                let name = other.name();
+                return Err(Diagnostic::error(Code::Usage, format!("`strata {name}` runs no nodes")));
+            }
         };
         let flags = VerbFlags {
             full_refresh: refresh.is_some_and(|given: &FullRefresh| settings.full_refresh(given)),
             store_failures: store.and_then(|given: &StoreFailures| given.store_failures).unwrap_or(false),
             introspect: true,
         };
-        Some(Self {
+        Ok(Self {
             verb: arguments.verb.name(),
             flags,
             selection: selection.clone(),
@@ -83,8 +86,7 @@ pub(super) fn execute_selected(
     request: &Request,
     selected: BTreeSet<UniqueId>,
 ) -> Result<Outcome> {
-    let runnable: BTreeSet<UniqueId> =
-        selected.into_iter().filter(|id| is_runnable(&workspace.manifest, id)).collect();
+    let runnable: BTreeSet<UniqueId> = selected.into_iter().filter(|id| is_runnable(&workspace.manifest, id)).collect();
     if runnable.is_empty() {
         let nothing = Diagnostic::warning(Code::Selector, "nothing is selected, so nothing was done")
             .help("`strata ls` with the same selection shows what it means");

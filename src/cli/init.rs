@@ -33,9 +33,8 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Outco
                 Err(_) => fs::write(&path, file.content),
             }
         };
-        written().map_err(|error| {
-            Diagnostic::error(Code::Io, format!("cannot write `{}`: {error}", path.display()))
-        })?;
+        written()
+            .map_err(|error| Diagnostic::error(Code::Io, format!("cannot write `{}`: {error}", path.display())))?;
     }
     context.reporter.product(&Product::Text(format!(
         "Made the project `{name}` in {name}/\n\n\

@@ -10,13 +10,8 @@ use crate::report::Product;
 use serde_json::{Map, Value};
 
 /// What is listed unless told otherwise.
-const DEFAULT: &[ResourceType] = &[
-    ResourceType::Model,
-    ResourceType::Seed,
-    ResourceType::Snapshot,
-    ResourceType::Source,
-    ResourceType::Test,
-];
+const DEFAULT: &[ResourceType] =
+    &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Source, ResourceType::Test];
 /// What can be listed.
 const ALL: &[ResourceType] = &[
     ResourceType::Model,
@@ -66,9 +61,7 @@ fn line(workspace: &Workspace, arguments: &ListArguments, id: &UniqueId) -> Opti
     match arguments.output {
         ListOutput::Selector => match (node, source) {
             (Some(node), _) => Some(node.fqn.join(".")),
-            (_, Some(source)) => {
-                Some(format!("source:{}.{}.{}", source.package_name, source.source_name, source.name))
-            }
+            (_, Some(source)) => Some(format!("source:{}.{}.{}", source.package_name, source.source_name, source.name)),
             _ => None,
         },
         ListOutput::Name => match (node, source) {

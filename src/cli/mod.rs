@@ -22,9 +22,9 @@ mod workspace;
 
 use crate::diagnostic::{Diagnostics, Result, Style, render};
 use crate::report::Reporter;
+use crate::run::event::Emit;
 use crate::run::scheduler::CancelFlag;
 use crate::secret::Scrubber;
-use crate::run::event::Emit;
 use arguments::{Arguments, Scd2Verb, Verb};
 use settings::{Settings, Surroundings};
 use std::process::ExitCode;
@@ -136,9 +136,6 @@ fn carry_out(arguments: &Arguments, settings: Settings, surroundings: Surroundin
 }
 
 fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
-    if let Some(request) = execute::Request::of(context, arguments) {
-        return execute::execute(context, &request);
-    }
     match &arguments.verb {
         Verb::Init(given) => init::init(context, given),
         Verb::Debug(given) => debug::debug(context, given),
@@ -150,6 +147,8 @@ fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
         Verb::Retry(given) => retry::retry(context, arguments, given),
         Verb::Clean => clean::clean(context),
         Verb::Scd2(Scd2Verb::Check { model }) => scd2::check(context, model),
-        Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) => Ok(Outcome::Success),
+        Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) => {
+            execute::execute(context, &execute::Request::of(context, arguments)?)
+        }
     }
 }

@@ -34,10 +34,8 @@ pub(super) fn retry(context: &Context, given: &Arguments, retry: &RetryArguments
     };
     let former = former(&directory, settings.warn_error)?;
     let again = as_before(context, given, &former.typed)?;
-    let request = Request::of(&again.context, &again.arguments).ok_or_else(|| {
-        let verb = again.arguments.verb.name();
-        Diagnostic::error(Code::Usage, format!("the former command, `strata {verb}`, ran no nodes to retry"))
-    })?;
+    let request = Request::of(&again.context, &again.arguments)
+        .map_err(|found| found.note("this was the former command: there is nothing in it to retry"))?;
     if former.left.is_empty() {
         let text = format!("Nothing to retry: all {} nodes of `strata {}` ended well.", former.total, request.verb);
         context.reporter.product(&Product::Text(text));
@@ -84,8 +82,7 @@ fn is_left(status: &str, warnings_too: bool) -> bool {
 fn from_journal(journal: PreviousJournal, warnings_too: bool) -> Former {
     let total = journal.head.selected.len();
     let finished = journal.finished;
-    let is_left =
-        |id: &UniqueId| finished.get(id).is_none_or(|status| is_left(status, warnings_too));
+    let is_left = |id: &UniqueId| finished.get(id).is_none_or(|status| is_left(status, warnings_too));
     Former { typed: journal.head.arguments, left: journal.head.selected.into_iter().filter(is_left).collect(), total }
 }
 

@@ -1,7 +1,7 @@
 //! `strata scd2 check`: whether a dimension holds what it promises.
 
-use super::workspace::{VerbFlags, Workspace};
 use super::warehouse::Warehouse;
+use super::workspace::{VerbFlags, Workspace};
 use super::{Context, Outcome};
 use crate::compile::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Result, SourceFile, nearest};

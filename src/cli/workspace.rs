@@ -2,10 +2,8 @@
 
 use super::Context;
 use super::arguments::{ResourceKind, ResourceTypeArguments, SelectionArguments};
-use crate::compile::Compiler;
-use crate::run::Listener;
-use crate::run::event::Emit;
 use crate::artifact::{Invocation, read_manifest, read_previous_run};
+use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
 use crate::graph::{Graph, Indirect, SelectionSpec, Selectors, StateInputs, read_selectors, select};
 use crate::jinja::Engine;
@@ -13,6 +11,8 @@ use crate::manifest::Manifest;
 use crate::name::{ResourceType, UniqueId};
 use crate::parse::{ParseOptions, parse};
 use crate::project::{LoadOptions, Project, load};
+use crate::run::Listener;
+use crate::run::event::Emit;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

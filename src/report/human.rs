@@ -179,11 +179,11 @@ fn colour(status: Status) -> AnsiColor {
     }
 }
 
-/// One line below a node's line: why it failed or was skipped. The whole story stands at the end.
+/// One line below a node's line: why it failed. The whole story stands at the end.
 fn brief_reason(result: &NodeResult) -> Option<String> {
     let text = match (&result.diagnostic, result.status) {
         (Some(diagnostic), _) => diagnostic.to_string(),
-        (None, Status::Error | Status::Skipped) => result.message.clone()?,
+        (None, Status::Error) => result.message.clone()?,
         _ => return None,
     };
     text.lines().next().map(str::to_owned)

@@ -190,7 +190,8 @@ pub(crate) mod fixture {
                 .at(Span::new(&model, 7..11), "not among the columns")
                 .note("the password is hunter22"),
         );
-        let skipped = result("model.shop.off", Status::Skipped, 0);
+        let mut skipped = result("model.shop.off", Status::Skipped, 0);
+        skipped.message = Some("skipped because of model.shop.total".into());
         vec![
             (seed, "seed dev.orders"),
             (staging, "table model dev.stg_orders"),

@@ -61,7 +61,9 @@ fn action(node: Option<&Node>, status: Status) -> Option<&'static str> {
 fn detail(result: &NodeResult) -> String {
     let time = seconds(result.timing.end.saturating_sub(result.timing.compile_start));
     match (result.status, result.failures, result.response.rows_affected) {
-        (Status::Skipped | Status::NoOp, _, _) => String::new(),
+        (Status::Skipped | Status::NoOp, _, _) => {
+            result.message.as_deref().map(|text| text.trim_start_matches("skipped ").to_owned()).unwrap_or_default()
+        }
         (Status::Warn | Status::Fail, Some(failures), _) => format!("{} in {time}", counted(failures, "result")),
         (Status::Success, _, Some(rows)) => format!("{} in {time}", counted(rows, "row")),
         _ => format!("in {time}"),
