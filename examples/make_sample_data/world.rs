@@ -192,7 +192,7 @@ fn add_orders(random: &mut Random, world: &mut World, count: usize) {
 }
 
 fn new_order(random: &mut Random, number: usize, customer_id: String, ordered_at: NaiveDateTime) -> Order {
-    let large = if random.chance(8) { 400_000 } else { 40_000 };
+    let large = if random.chance(8) { 900_000 } else { 40_000 };
     let status = match random.below(20) {
         0 => "cancelled",
         1 => "returned",
