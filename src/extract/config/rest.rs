@@ -265,7 +265,7 @@ pub(super) fn read(mut connector: Reader<'_>, mut table: Reader<'_>) -> Option<R
 fn base_url(text: &str, place: &Span, reader: &Reader<'_>) -> Option<Url> {
     let wrong = |why: &str| {
         reader.report(
-            Diagnostic::error(Code::YamlValue, format!("`{}` is no base URL: {why}", without_password(text)))
+            Diagnostic::error(Code::YamlValue, format!("`{text}` is no base URL: {why}"))
                 .at(place.clone(), "expected `https://host/path`"),
         );
         None
@@ -276,20 +276,18 @@ fn base_url(text: &str, place: &Span, reader: &Reader<'_>) -> Option<Url> {
             wrong("only http and https are spoken")
         }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            wrong("user and password belong into `auth: {type: basic, …}`")
+            // Without its place: the line would show the password.
+            reader.report(
+                Diagnostic::error(Code::YamlValue, "`base_url` has a user or password in it")
+                    .at(reader.span().clone(), "in this connector")
+                    .help("write them as `auth: {type: basic, username: …, password: …}`"),
+            );
+            None
         }
         Ok(url) if url.query().is_some() || url.fragment().is_some() => {
             wrong("parameters belong into `params` of the table")
         }
         Ok(url) => Some(url),
-    }
-}
-
-/// A URL whose user information is left out: it may be shown.
-fn without_password(text: &str) -> String {
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme + 3 < at => format!("{}*****{}", &text[..scheme + 3], &text[at..]),
-        _ => text.to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Sent<T> {
 /// What an answer means for the request.
 enum Meaning<T> {
     Done(T),
-    Renew(String),
+    Renew,
     Again { why: String, after: Option<Duration> },
     Final(Diagnostic),
 }
@@ -67,7 +67,7 @@ impl<'a> Sender<'a> {
             let (why, after) = match self.once(ask, read, answers) {
                 Meaning::Done(result) => return Ok(result),
                 Meaning::Final(found) => return Err(found),
-                Meaning::Renew(_) if !renewed => {
+                Meaning::Renew if !renewed => {
                     renewed = true;
                     match self.transport.renew() {
                         Ok(true) => continue,
@@ -76,7 +76,7 @@ impl<'a> Sender<'a> {
                         Err(Trouble::Again(why)) => (why, None),
                     }
                 }
-                Meaning::Renew(_) => return Err(self.refused(ask, "401 Unauthorized", answers.last())),
+                Meaning::Renew => return Err(self.refused(ask, "401 Unauthorized", answers.last())),
                 Meaning::Again { why, after } => (why, after),
             };
             tries += 1;
@@ -119,7 +119,7 @@ impl<'a> Sender<'a> {
                 Err(Trouble::Again(why)) => Meaning::Again { why, after: None },
                 Err(Trouble::Final(found)) => Meaning::Final(found),
             },
-            401 => Meaning::Renew(status),
+            401 => Meaning::Renew,
             408 | 425 | 429 | 500..=599 => Meaning::Again {
                 why: format!("the server answered {status}: {}", words(&answer)),
                 after: retry_after(&answer),
