@@ -1,5 +1,7 @@
 //! Finds the DuckDB library: compiled in by the feature `bundled`, else the prebuilt one of `make setup`.
 
+#![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script through the environment")]
+
 use std::env;
 use std::path::PathBuf;
 

@@ -7,5 +7,6 @@ mod macros;
 mod scd2;
 mod snapshots;
 mod snowflake_functions;
+mod snowflake_macros;
 mod support;
 mod tidy;

@@ -1,10 +1,14 @@
-//! Builds single nodes with the built-in macros on a real DuckDB, without a project around them.
+//! Builds single nodes with the built-in macros on a real DuckDB (or on a scripted Snowflake), without a project
+//! around them.
 
+use super::script::{Answers, ScriptedConnection};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
-use std::sync::Arc;
-use strata::adapter::{Adapter, Cell, DuckDb, DuckDbSettings, Relation, RelationCache, RelationType, Table};
+use std::sync::{Arc, Mutex, PoisonError};
+use strata::adapter::{
+    Adapter, Cell, Connection, DuckDb, DuckDbSettings, Relation, RelationCache, RelationType, Table,
+};
 use strata::diagnostic::{Code, Diagnostic, SourceFile, Span};
 use strata::jinja::context::{
     ContextSettings, NodeContext, NodeHandle, Warehouse, node_values, relation_from_value, shared,
@@ -14,12 +18,14 @@ use strata::jinja::{Engine, PackageKind, RegistryBuilder, RenderContext, Value, 
 use strata::manifest::{ConfigMap, DependsOn, Manifest, Node, NodeConfig, RefCall, SourceCall};
 use strata::name::{Quoting, RelationName, ResourceType, UniqueId};
 use strata::project::builtin;
-use strata::run::session::WorkerSession;
+use strata::run::WorkerSession;
 
 /// A database in memory and the built-in macros.
 pub struct Builder {
+    warehouse: Warehouse,
     engine: Arc<Engine>,
     session: Arc<WorkerSession>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// A node to build.
@@ -38,14 +44,28 @@ impl Builder {
     }
 
     /// With flags of the command line, such as `FULL_REFRESH`.
-    pub fn with_flags(mut flags: Json) -> Self {
-        for (flag, default) in [("FULL_REFRESH", false), ("STORE_FAILURES", false)] {
-            if flags.get(flag).is_none() {
-                flags[flag] = json!(default);
-            }
-        }
+    pub fn with_flags(flags: Json) -> Self {
+        let adapter = DuckDb::open(DuckDbSettings::default()).expect("a database in memory");
+        let connection = adapter.connect("test").expect("a connection");
+        Self::over(connection, Warehouse::DuckDb, flags, Arc::default())
+    }
+
+    /// A Snowflake that answers from a script.
+    pub fn snowflake(answers: Answers) -> Self {
+        let asked = Arc::default();
+        let connection = ScriptedConnection { answers, asked: Arc::clone(&asked) };
+        Self::over(Box::new(connection), Warehouse::Snowflake, json!({}), asked)
+    }
+
+    fn over(
+        connection: Box<dyn Connection>,
+        warehouse: Warehouse,
+        flags: Json,
+        asked: Arc<Mutex<Vec<String>>>,
+    ) -> Self {
+        let adapter_package = if warehouse == Warehouse::DuckDb { "dbt_duckdb" } else { "dbt_snowflake" };
         let mut registry = RegistryBuilder::new();
-        for package in ["dbt_duckdb", "dbt", "strata"] {
+        for package in [adapter_package, "dbt", "strata"] {
             registry.add_package(package, PackageKind::Internal);
             for file in builtin::macros(package) {
                 let source = SourceFile::new(file.path, file.text());
@@ -54,25 +74,34 @@ impl Builder {
                 }
             }
         }
-        let registry = registry.build("shop", "duckdb", HashMap::new()).expect("no macro is there twice");
+        let registry = registry.build("shop", warehouse.as_str(), HashMap::new()).expect("no macro is there twice");
         let object = |value: Json| value.as_object().cloned().unwrap_or_default();
+        let mut all_flags = json!({"FULL_REFRESH": false, "STORE_FAILURES": false});
+        for (flag, value) in object(flags) {
+            all_flags[flag] = value;
+        }
         let settings = ContextSettings {
-            warehouse: Warehouse::DuckDb,
+            warehouse,
             project_name: "shop".to_owned(),
-            target: object(json!({"name": "dev", "schema": "main", "database": "memory", "type": "duckdb"})),
-            flags: object(flags),
+            target: object(json!({"name": "dev", "schema": "main", "database": "memory", "type": warehouse.as_str()})),
+            flags: object(all_flags),
             behavior: ConfigMap::new(),
-            quoting: Quoting::ALL,
+            quoting: warehouse.default_quoting(),
             run_started_at: DateTime::UNIX_EPOCH,
             invocation_id: "an-id".to_owned(),
             dbt_version: ContextSettings::COMPATIBLE_DBT_VERSION.to_owned(),
             invocation_args: ConfigMap::new(),
             metadata_envs: std::collections::BTreeMap::new(),
         };
-        let adapter = DuckDb::open(DuckDbSettings::default()).expect("a database in memory");
-        let connection = adapter.connect("test").expect("a connection");
         let session = WorkerSession::new(connection, Arc::new(RelationCache::new()), Arc::new(|_| {}));
-        Self { engine: Engine::new(registry, shared(&settings)), session }
+        Self { warehouse, engine: Engine::new(registry, shared(&settings)), session, asked }
+    }
+
+    /// What a scripted warehouse was asked since the last call, lines that hold nothing left out.
+    pub fn take_asked(&self) -> String {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner));
+        let tidy = |sql: &String| sql.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n");
+        asked.iter().map(tidy).collect::<Vec<_>>().join("\n--\n")
     }
 
     /// The rows of a query.
@@ -93,7 +122,7 @@ impl Builder {
         let definition = self
             .engine
             .registry()
-            .find_materialization(build.materialized, "duckdb")
+            .find_materialization(build.materialized, self.warehouse.as_str())
             .unwrap_or_else(|| panic!("no materialization {}", build.materialized));
         let context = self.context(build);
         self.session.assign(Some(node_id(build)), None, None);
@@ -132,14 +161,14 @@ impl Builder {
     fn context(&self, build: &Build<'_>) -> Arc<RenderContext> {
         let at = DateTime::<Utc>::from_timestamp(build.at, 0).expect("a time");
         let context = NodeContext {
-            node: Some(NodeHandle::Single(Arc::new(node(build)))),
+            node: Some(NodeHandle::Single(Arc::new(node(build, self.warehouse)))),
             execute: true,
             compiled: Some(Arc::from(build.sql)),
             more: vec![("run_started_at", Value::from(at.format("%Y-%m-%d %H:%M:%S%.6f%:z").to_string()))],
             ..NodeContext::default()
         };
         let host = BuildHost { id: node_id(build), config: config_of(build), session: Arc::clone(&self.session) };
-        RenderContext::new(&self.engine, "shop", node_values(Warehouse::DuckDb, context), Arc::new(host))
+        RenderContext::new(&self.engine, "shop", node_values(self.warehouse, context), Arc::new(host))
     }
 }
 
@@ -154,7 +183,7 @@ fn config_of(build: &Build<'_>) -> ConfigMap {
     config
 }
 
-fn node(build: &Build<'_>) -> Node {
+fn node(build: &Build<'_>, warehouse: Warehouse) -> Node {
     let path = format!("models/{}.sql", build.name);
     let file = SourceFile::new(path.as_str(), build.sql);
     let unique_id = node_id(build);
@@ -173,7 +202,7 @@ fn node(build: &Build<'_>) -> Node {
         alias: build.name.to_owned(),
         schema: "main".to_owned(),
         database: Some("memory".to_owned()),
-        relation_name: Some(RelationName::new(Some("memory"), "main", build.name, Quoting::ALL)),
+        relation_name: Some(RelationName::new(Some("memory"), "main", build.name, warehouse.default_quoting())),
         config: NodeConfig::new(config_of(build)),
         unrendered_config: ConfigMap::new(),
         description: String::new(),

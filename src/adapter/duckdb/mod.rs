@@ -60,11 +60,11 @@ impl DuckDb {
         if self.settings.read_only {
             return Ok(());
         }
-        let digest: String = Md5::digest(script.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = u128::from_be_bytes(Md5::digest(script.as_bytes()).into());
         let mut session = self.session()?;
         let installed = format!(
             "select count(*) from duckdb_functions() where database_name = {} and schema_name = 'snowflake' \
-             and function_name = 'installed_{digest}'",
+             and function_name = 'installed_{digest:032x}'",
             quote_literal(&self.database)
         );
         if session.execute(&installed)?.table.scalar() == Some(&super::Cell::Integer(1)) {
@@ -72,7 +72,7 @@ impl DuckDb {
         }
         session.begin()?;
         let script = format!(
-            "create schema if not exists snowflake;\n{script};\ncreate or replace macro snowflake.installed_{digest}() as true"
+            "create schema if not exists snowflake;\n{script};\ncreate or replace macro snowflake.installed_{digest:032x}() as true"
         );
         match session.execute(&script) {
             Ok(_) => session.commit(),

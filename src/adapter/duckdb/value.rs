@@ -4,6 +4,7 @@ use crate::adapter::{Cell, ColumnType};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 use duckdb::core::{LogicalTypeHandle, LogicalTypeId};
 use duckdb::types::{TimeUnit, Value, ValueRef};
+use std::fmt::Write as _;
 
 /// The type of a result's column.
 pub(super) fn column_type(logical: &LogicalTypeHandle) -> ColumnType {
@@ -233,7 +234,6 @@ fn element(value: &Value, logical: &LogicalTypeHandle) -> String {
 fn plain(value: &Value, logical: Option<&LogicalTypeHandle>) -> Option<String> {
     let is_tz = logical.is_some_and(|logical| logical.id() == LogicalTypeId::TimestampTZ);
     Some(match value {
-        Value::Null => return None,
         Value::Boolean(value) => value.to_string(),
         Value::TinyInt(value) => value.to_string(),
         Value::SmallInt(value) => value.to_string(),
@@ -255,6 +255,7 @@ fn plain(value: &Value, logical: Option<&LogicalTypeHandle>) -> Option<String> {
         Value::Time64(unit, value) => clock(nanoseconds(*unit, *value)),
         Value::Timestamp(unit, value) => instant(&timestamp(*unit, *value, is_tz)),
         Value::Interval { months, days, nanos } => interval(*months, *days, *nanos),
+        // NULL; nested values are printed part by part.
         _ => return None,
     })
 }
@@ -289,20 +290,22 @@ fn float(value: f64, digits: &str) -> String {
 /// A bit string: the first byte says how many bits of the second are padding.
 fn bits(bytes: &[u8]) -> String {
     let Some((padding, bytes)) = bytes.split_first() else { return String::new() };
-    let all: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
-    all.chars().skip(usize::from(*padding)).collect()
+    let bit = |position: usize| if bytes[position / 8] >> (7 - position % 8) & 1 == 1 { '1' } else { '0' };
+    (usize::from(*padding)..bytes.len() * 8).map(bit).collect()
 }
 
+/// Bytes as text, those that are no plain characters as `\xAA`.
 fn blob(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for byte in bytes {
+    bytes.iter().fold(String::with_capacity(bytes.len()), |mut text, byte| {
         match byte {
-            b'\\' | b'\'' | b'"' => text.push_str(&format!("\\x{byte:02X}")),
-            b' '..=b'~' => text.push(char::from(*byte)),
-            _ => text.push_str(&format!("\\x{byte:02X}")),
+            b'\\' | b'\'' | b'"' | ..b' ' | 0x7f.. => {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "\\x{byte:02X}");
+            }
+            plain => text.push(char::from(*plain)),
         }
-    }
-    text
+        text
+    })
 }
 
 /// Hours, minutes and seconds, with as many digits of the fraction as are not zero.
