@@ -14,7 +14,7 @@ fn table(columns: &[&str], rows: &[&[&str]]) -> Table {
 
 /// What is sent for one node; `existing` is what the schema holds, by name and kind.
 fn sent(materialized: &str, config: Json, existing: &[(&str, &str)]) -> String {
-    let relations: Vec<Vec<&str>> = existing.iter().map(|(name, kind)| vec!["memory", *name, "main", *kind]).collect();
+    let relations: Vec<Vec<&str>> = existing.iter().map(|(name, kind)| vec!["MEMORY", *name, "MAIN", *kind]).collect();
     let relations: Vec<&[&str]> = relations.iter().map(Vec::as_slice).collect();
     let columns: &[&[&str]] = if materialized == "scd2" {
         &[
@@ -45,27 +45,27 @@ fn sent(materialized: &str, config: Json, existing: &[(&str, &str)]) -> String {
 
 #[test]
 fn views_and_tables_are_published_by_one_statement() {
-    insta::assert_snapshot!("snowflake_view", sent("view", json!({"secure": true}), &[("orders", "table")]));
+    insta::assert_snapshot!("snowflake_view", sent("view", json!({"secure": true}), &[("ORDERS", "table")]));
     insta::assert_snapshot!(
         "snowflake_table",
-        sent("table", json!({"cluster_by": ["id"], "transient": false, "copy_grants": true}), &[("orders", "table")])
+        sent("table", json!({"cluster_by": ["id"], "transient": false, "copy_grants": true}), &[("ORDERS", "table")])
     );
 }
 
 #[test]
 fn incremental_models_merge() {
     let config = json!({"unique_key": "id", "incremental_predicates": ["DBT_INTERNAL_DEST.id > 5"]});
-    insta::assert_snapshot!("snowflake_incremental", sent("incremental", config, &[("orders", "table")]));
+    insta::assert_snapshot!("snowflake_incremental", sent("incremental", config, &[("ORDERS", "table")]));
 }
 
 #[test]
 fn extracts_merge_what_differs() {
     let config = json!({"unique_key": "id"});
-    insta::assert_snapshot!("snowflake_extract", sent("extract", config, &[("orders", "table")]));
+    insta::assert_snapshot!("snowflake_extract", sent("extract", config, &[("ORDERS", "table")]));
 }
 
 #[test]
 fn dimensions_close_and_open_versions() {
     let config = json!({"unique_key": "id"});
-    insta::assert_snapshot!("snowflake_scd2", sent("scd2", config, &[("dim_customer", "table")]));
+    insta::assert_snapshot!("snowflake_scd2", sent("scd2", config, &[("DIM_CUSTOMER", "table")]));
 }
