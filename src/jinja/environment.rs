@@ -45,8 +45,6 @@ pub(super) fn of_phase(phase: Phase) -> Environment<'static> {
             let undefined = |value: &Value| value.is_undefined() || is_soft_undefined(value);
             environment.add_test("defined", move |value: &Value| !undefined(value));
             environment.add_test("undefined", move |value: &Value| undefined(value));
-            environment.add_filter("default", filters::soft_default);
-            environment.add_filter("d", filters::soft_default);
         }
     }
     environment

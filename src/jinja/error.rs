@@ -209,6 +209,11 @@ fn of_template(inner: &Error, place: Option<Span>, registry: &Registry, known: &
             Diagnostic::error(Code::JinjaSyntax, format!("this Jinja cannot be parsed: {detail}"))
                 .at_if_known(place, "")
         }
+        ErrorKind::UnknownFilter | ErrorKind::UnknownTest if detail.is_empty() => {
+            let kind = inner.kind();
+            Diagnostic::error(Code::JinjaRender, format!("{kind}: a name that is given here does not exist"))
+                .at_if_known(place, "")
+        }
         ErrorKind::UnknownFilter => {
             let name = detail.trim_start_matches("filter ").trim_end_matches(" is unknown");
             Diagnostic::error(Code::JinjaRender, format!("there is no filter `{name}`")).at_if_known(place, "")
@@ -245,7 +250,11 @@ fn undefined(detail: &str, place: Option<Span>, registry: &Registry, known: &[&s
     let written = written.map(|text| text.rsplit_once('.').map_or(text, |(value, _)| value).to_owned());
     let name = if name.contains('\u{1}') { written.as_deref().unwrap_or_default() } else { name };
     if name.is_empty() {
-        let message = if detail.is_empty() { "a value that is used here is undefined" } else { detail };
+        let message = match place.as_ref().map(|place| place.text().trim()).filter(|text| !text.contains('\n')) {
+            Some(written) if detail.is_empty() => format!("a value in `{written}` is undefined"),
+            _ if detail.is_empty() => "a value that is used here is undefined".to_owned(),
+            _ => detail.to_owned(),
+        };
         return Diagnostic::error(Code::JinjaRender, message).at_if_known(place, "");
     }
     let diagnostic = Diagnostic::error(Code::JinjaRender, format!("`{name}` is undefined")).at_if_known(place, "");

@@ -13,7 +13,7 @@ type Filter = fn(&mut State<'_, '_>, Value, Arguments<'_>) -> Result<Value, Erro
 
 /// Makes the filters and tests known to an environment.
 pub(super) fn install(environment: &mut Environment<'static>) {
-    let own: [(&'static str, Filter); 24] = [
+    let own: [(&'static str, Filter); 25] = [
         ("list", |_, value, _| to_list(&value)),
         ("sort", sort),
         ("dictsort", dictsort),
@@ -37,13 +37,16 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         ("is_list", |_, value, _| Ok(Value::from(value.downcast_object_ref::<List>().is_some()))),
         ("length", length),
         ("count", length),
-        ("xmlattr", |_, value, _| unsupported("xmlattr", &value)),
+        ("random", random),
+        ("urlencode", |_, value, _| Ok(Value::from(urlencode(&value)))),
     ];
     for (name, function) in own {
         environment.add_filter(name, move |state: &mut State<'_, '_>, value: Value, args: Rest<ValueOrKwargs>| {
             function(state, value, Arguments::new(name, &values(args)))
         });
     }
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
     // They matter only where a whole template is one expression: see `super::literal`.
     for name in ["as_text", "as_bool", "as_native", "as_number"] {
         environment.add_filter(name, |value: Value| value);
@@ -87,10 +90,6 @@ fn is_same(left: &Value, right: &Value) -> bool {
         return Arc::ptr_eq(&left, &right);
     }
     left.kind() == right.kind() && left == right
-}
-
-fn unsupported(name: &str, _value: &Value) -> Result<Value, Error> {
-    Err(invalid(format!("the filter `{name}` makes HTML and is not supported")))
 }
 
 fn to_list(value: &Value) -> Result<Value, Error> {
@@ -366,8 +365,42 @@ fn length(_state: &mut State<'_, '_>, value: Value, _arguments: Arguments<'_>) -
     count.map(Value::from).ok_or_else(|| invalid(format!("object of type '{}' has no len()", type_name(&value))))
 }
 
-/// `default` of the parse phase, where unknown names are values of their own.
-pub(super) fn soft_default(value: &Value, args: Rest<ValueOrKwargs>) -> Value {
+/// Any item of a list; nothing here depends on which.
+fn random(_state: &mut State<'_, '_>, value: Value, _arguments: Arguments<'_>) -> Result<Value, Error> {
+    let items: Vec<Value> = to_list(&value)?.try_iter()?.collect();
+    let number = uuid::Uuid::new_v4().as_u128() % items.len().max(1) as u128;
+    Ok(usize::try_from(number).ok().and_then(|at| items.get(at).cloned()).unwrap_or(Value::UNDEFINED))
+}
+
+/// Text, or the pairs of a mapping, as they stand in a URL; slashes stay in text as in Jinja2.
+fn urlencode(value: &Value) -> String {
+    let encode = |text: &str, kept: &[u8]| {
+        let mut encoded = String::with_capacity(text.len());
+        for byte in text.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.extend(['%', hexadecimal(byte >> 4), hexadecimal(byte & 15)]);
+            }
+        }
+        encoded
+    };
+    match super::value::pairs(value) {
+        Some(pairs) => {
+            let pair =
+                |(key, item): &(Value, Value)| format!("{}={}", encode(&text(key), b""), encode(&text(item), b""));
+            pairs.iter().map(pair).collect::<Vec<_>>().join("&")
+        }
+        None => encode(&text(value), b"/"),
+    }
+}
+
+fn hexadecimal(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).map_or('0', |digit| digit.to_ascii_uppercase())
+}
+
+/// `default`, for what is undefined; in the parse phase, unknown names are values of their own.
+fn default(value: &Value, args: Rest<ValueOrKwargs>) -> Value {
     let args = values(args);
     let mut arguments = Arguments::new("default", &args);
     let default = arguments.given("default_value").unwrap_or_else(|| Value::from(""));

@@ -81,7 +81,7 @@ fn of_string(this: &str, method: &str, arguments: Arguments<'_>) -> Option<Resul
         "title" => Ok(Value::from(title(this))),
         "find" | "rfind" | "index" | "rindex" => find(this, method, arguments),
         "count" => count(this, arguments),
-        "expandtabs" => expandtabs(this, arguments),
+        "expandtabs" => Ok(Value::from(expandtabs(this, arguments))),
         "isidentifier" => Ok(Value::from(is_identifier(this))),
         "isdecimal" => Ok(Value::from(!this.is_empty() && this.chars().all(|letter| letter.is_ascii_digit()))),
         "istitle" => Ok(Value::from(this.chars().any(char::is_alphabetic) && title(this) == this)),
@@ -284,7 +284,7 @@ fn count(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     Ok(Value::from(part.matches(&*wanted).count()))
 }
 
-fn expandtabs(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+fn expandtabs(this: &str, mut arguments: Arguments<'_>) -> String {
     let size = arguments.optional("tabsize").and_then(|size| size.as_usize()).unwrap_or(8);
     let (mut expanded, mut column) = (String::new(), 0);
     for letter in this.chars() {
@@ -305,7 +305,7 @@ fn expandtabs(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> 
             }
         }
     }
-    Ok(Value::from(expanded))
+    expanded
 }
 
 fn is_identifier(this: &str) -> bool {

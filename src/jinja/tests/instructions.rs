@@ -108,17 +108,14 @@ fn compiled(text: &str, purpose: Option<Purpose>) -> String {
     let source = file("snippet.sql", text);
     let whole = 0..text.len();
     let scanned = scan(&source, &whole).unwrap();
-    let listed = match purpose {
-        Some(purpose) => {
-            let unit = Arc::new(body::template_unit(&source, &whole, scanned));
-            body::with_template(&unit, purpose, |code| Ok(listing(&code.instructions, &code.body))).unwrap()
-        }
-        None => {
-            let text = Text::Kept(scanned.masked.as_deref().unwrap_or(text).into(), OnceLock::new());
-            let unit = Arc::new(Unit { file: source, base: 0, text, discards: scanned.discards });
-            let code = body::compile_macro(&unit).unwrap();
-            listing(&code.instructions, &code.body)
-        }
+    let listed = if let Some(purpose) = purpose {
+        let unit = Arc::new(body::template_unit(&source, &whole, scanned));
+        body::with_template(&unit, purpose, |code| Ok(listing(&code.instructions, &code.body))).unwrap()
+    } else {
+        let text = Text::Kept(scanned.masked.as_deref().unwrap_or(text).into(), OnceLock::new());
+        let unit = Arc::new(Unit { file: source, base: 0, text, discards: scanned.discards });
+        let code = body::compile_macro(&unit).unwrap();
+        listing(&code.instructions, &code.body)
     };
     format!("{text}\n{listed}\n")
 }
