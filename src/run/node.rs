@@ -10,6 +10,7 @@ use crate::adapter::{DatabaseErrorKind, Response, Table};
 use crate::compile::{CompiledNode, NodeHost, Surroundings};
 use crate::diagnostic::{Code, Diagnostic, Result, nearest};
 use crate::jinja::RenderContext;
+use crate::jinja::context::returned_relations;
 use crate::jinja::host::{HostError, Session};
 use crate::manifest::{Materialized, Node};
 use crate::name::{RelationName, ResourceType};
@@ -165,9 +166,12 @@ impl<'a> NodeWorker<'a> {
         };
         let host = Arc::new(NodeHost::new(compiler, Some(node), surroundings));
         let context = compiler.context(Some(node), Some(compiled), surroundings, &host)?;
-        compiler.engine().call_macro(&definition, &[], &[], &context).map_err(|found| {
+        let returned = compiler.engine().call_macro(&definition, &[], &[], &context).map_err(|found| {
             found.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
         })?;
+        if let Some(session) = &surroundings.session {
+            returned_relations(&returned).into_iter().for_each(|relation| session.relation_added(relation));
+        }
         Ok(context)
     }
 
