@@ -111,7 +111,7 @@
     'columns': source_columns,
     'key_columns': keys | map(attribute='quoted') | list,
     'tracked': tracked,
-    'overwritten': comparable | reject('in', tracked) | list,
+    'overwritten': (comparable + ignored) | reject('in', tracked) | list,
     'names': names,
     'updated_at': options.get('updated_at'),
     'run_stamp': scd2_run_stamp(),
