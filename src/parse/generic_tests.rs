@@ -309,6 +309,10 @@ impl<'a> Builder<'_, 'a> {
         let found = Diagnostic::error(Code::UnknownMacro, format!("there is no generic test `{name}`"))
             .at(entry.place.clone(), "");
         match nearest(&name, known.iter().map(String::as_str)) {
+            None if entry.namespace.as_ref().is_some_and(|package| self.stage.project.package(package).is_none()) => {
+                let package = entry.namespace.as_deref().unwrap_or_default();
+                found.help(format!("there is no package `{package}`: ask for it in packages.yml"))
+            }
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None => found.help(format!("write it as `{{% test {}(model, …) %}}`", entry.name)),
         }

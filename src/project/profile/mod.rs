@@ -97,6 +97,47 @@ pub struct Wanted<'a> {
 /// Finds the profile and reads the target. The first `profiles.yml` counts: the directory given (as a flag or in
 /// `DBT_PROFILES_DIR`) and no other; else the project's own directory, then `~/.dbt`.
 pub fn load(wanted: Wanted<'_>, environment: &Environment, templates: &Templates) -> Result<(Target, Diagnostics)> {
+    match load_target(wanted, environment, templates) {
+        Ok((target, warnings)) => Ok((target, conceal(warnings))),
+        Err(found) => Err(conceal(found)),
+    }
+}
+
+/// Words in keys whose values must not be shown.
+const SECRET_WORDS: [&str; 5] = ["password", "passphrase", "secret", "token", "private_key"];
+
+/// Findings without the lines that may hold a secret: only their numbers are told.
+fn conceal(found: Diagnostics) -> Diagnostics {
+    found.into_iter().map(concealed).collect()
+}
+
+fn concealed(finding: Diagnostic) -> Diagnostic {
+    let shows_secret = |label: &Label| {
+        let text = label.span.file().text();
+        let range = label.span.range();
+        let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at);
+        let shown = text[start..end].to_lowercase();
+        SECRET_WORDS.iter().any(|word| shown.contains(word))
+    };
+    if !finding.labels().iter().any(shows_secret) {
+        return finding;
+    }
+    let mut bare = match finding.severity() {
+        Severity::Error => Diagnostic::error(finding.code(), finding.message()),
+        Severity::Warning => Diagnostic::warning(finding.code(), finding.message()),
+    };
+    for label in finding.labels() {
+        let (line, _) = label.span.line_and_column();
+        bare = bare.note(format!("in {}, line {line}, which may hold a secret", label.span.file().path().display()));
+    }
+    match finding.advice() {
+        Some(advice) => bare.help(advice),
+        None => bare,
+    }
+}
+
+fn load_target(wanted: Wanted<'_>, environment: &Environment, templates: &Templates) -> Result<(Target, Diagnostics)> {
     let path = find_file(wanted, environment)?;
     let file = read_text(&path, &path)?;
     let (tree, warnings) = yaml::parse(&file)?;
