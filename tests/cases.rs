@@ -84,7 +84,7 @@ impl Case {
                     writeln!(text, "disabled: {id}").expect("a string");
                 }
                 for selector in &self.selectors {
-                    self.show_selection(selector, &manifest, &graph, &mut text);
+                    Self::show_selection(selector, &manifest, &graph, &mut text);
                 }
             }
             Err(found) => show_findings(&found, &mut text),
@@ -92,7 +92,7 @@ impl Case {
         text.replace(&*self.root.to_string_lossy(), "<case>")
     }
 
-    fn show_selection(&self, selector: &str, manifest: &Manifest, graph: &Graph, text: &mut String) {
+    fn show_selection(selector: &str, manifest: &Manifest, graph: &Graph, text: &mut String) {
         writeln!(text, "\n--select {selector}").expect("a string");
         let spec = SelectionSpec::from_flags(&[selector.to_owned()], &[], Indirect::Eager);
         match spec.and_then(|spec| select(manifest, graph, &spec, &StateInputs::default())) {

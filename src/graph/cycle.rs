@@ -12,7 +12,9 @@ use std::collections::VecDeque;
 pub(super) fn find(manifest: &Manifest, graph: &DiGraph<UniqueId, ()>) -> Diagnostics {
     let mut knots: Vec<Vec<NodeIndex>> =
         tarjan_scc(graph).into_iter().filter(|knot| knot.len() > 1 || graph.contains_edge(knot[0], knot[0])).collect();
-    knots.iter_mut().for_each(|knot| knot.sort_unstable());
+    for knot in &mut knots {
+        knot.sort_unstable();
+    }
     knots.sort_unstable();
     knots.iter().map(|knot| describe(manifest, &circle(graph, knot))).collect()
 }

@@ -23,7 +23,7 @@ use std::collections::{BTreeSet, VecDeque};
 /// Nodes and sources with an edge from each to what depends on it; without circles.
 #[derive(Debug)]
 pub struct Graph {
-    graph: DiGraph<UniqueId, ()>,
+    edges: DiGraph<UniqueId, ()>,
     indices: FxHashMap<UniqueId, NodeIndex>,
     order: Vec<UniqueId>,
 }
@@ -47,7 +47,7 @@ impl Graph {
         if order.len() < graph.node_count() {
             return Err(cycle::find(manifest, &graph));
         }
-        Ok(Self { graph, indices, order })
+        Ok(Self { edges: graph, indices, order })
     }
 
     /// Every node and source, parents before children; where that leaves a choice, in the manifest's order.
@@ -90,9 +90,9 @@ impl Graph {
 
     fn neighbours(&self, id: &UniqueId, direction: Direction) -> Vec<&UniqueId> {
         let Some(index) = self.indices.get(id) else { return vec![] };
-        let mut found: Vec<NodeIndex> = self.graph.neighbors_directed(*index, direction).collect();
+        let mut found: Vec<NodeIndex> = self.edges.neighbors_directed(*index, direction).collect();
         found.sort_unstable();
-        found.into_iter().map(|index| &self.graph[index]).collect()
+        found.into_iter().map(|index| &self.edges[index]).collect()
     }
 
     /// A breadth-first walk from all starts at once: each node and edge is looked at once.
@@ -102,7 +102,7 @@ impl Graph {
         depth: Option<usize>,
         direction: Direction,
     ) -> BTreeSet<UniqueId> {
-        let mut reached = vec![false; self.graph.node_count()];
+        let mut reached = vec![false; self.edges.node_count()];
         let mut waiting: VecDeque<(NodeIndex, usize)> =
             from.into_iter().filter_map(|id| Some((*self.indices.get(id)?, 0))).collect();
         let mut found = BTreeSet::new();
@@ -110,9 +110,9 @@ impl Graph {
             if depth.is_some_and(|depth| distance >= depth) {
                 continue;
             }
-            for next in self.graph.neighbors_directed(index, direction) {
+            for next in self.edges.neighbors_directed(index, direction) {
                 if !std::mem::replace(&mut reached[next.index()], true) {
-                    found.insert(self.graph[next].clone());
+                    found.insert(self.edges[next].clone());
                     waiting.push_back((next, distance + 1));
                 }
             }

@@ -234,3 +234,97 @@ fn first_of(found: Diagnostics) -> Diagnostic {
     let mut found = found.into_iter();
     found.next().unwrap_or_else(|| Diagnostic::error(Code::Internal, "an error without a finding"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Style, render};
+    use crate::project::yaml::parse_text;
+    use std::fmt::Write as _;
+
+    fn shown(spec: &SelectionSpec, depth: usize, to: &mut String) {
+        let indent = "  ".repeat(depth);
+        match spec {
+            SelectionSpec::Criterion(criterion) => {
+                writeln!(
+                    to,
+                    "{indent}{}{}:{} parents {:?} children {:?} @{} {:?}",
+                    criterion.method.as_str(),
+                    criterion.arguments.iter().map(|argument| format!(".{argument}")).collect::<String>(),
+                    criterion.value,
+                    criterion.parents,
+                    criterion.children,
+                    criterion.childrens_parents,
+                    criterion.indirect
+                )
+                .expect("a string");
+            }
+            SelectionSpec::Set(set) => {
+                writeln!(to, "{indent}{:?}", set.operation).expect("a string");
+                set.parts.iter().for_each(|part| shown(part, depth + 1, to));
+            }
+        }
+    }
+
+    #[test]
+    fn definitions_are_read_in_all_their_forms() {
+        let text = "
+selectors:
+  - name: plain
+    definition: tag:nightly+2
+  - name: short
+    definition: {tag: nightly}
+  - name: long
+    default: true
+    definition:
+      union:
+        - method: config.materialized
+          value: incremental
+          parents: true
+          parents_depth: 2
+          children: true
+          indirect_selection: cautious
+          exclude: [{method: fqn, value: a}]
+        - intersection:
+            - '@source:crm'
+            - {path: models/staging}
+            - exclude: [tag:slow, fqn:b]
+  - name: heir
+    definition: {method: selector, value: short}
+";
+        let yaml = parse_text(text, "selectors.yml").expect("valid YAML");
+        let selectors = read_selectors(&yaml, Indirect::Eager).expect("valid selectors");
+        let mut written = String::new();
+        for name in selectors.names() {
+            writeln!(written, "{name}").expect("a string");
+            shown(selectors.get(name).expect("a known name"), 1, &mut written);
+        }
+        assert_eq!(selectors.default_selection(), selectors.get("long").ok());
+        insta::assert_snapshot!(written);
+    }
+
+    #[test]
+    fn what_is_wrong_is_shown_where_it_stands() {
+        let text = "
+selectors:
+  - name: a
+    definition: {union: [tag:x], method: fqn}
+  - name: b
+    definition: {method: tagg, value: x}
+  - name: c
+    definition: {method: selector, value: nowhere}
+  - name: d
+    definition: [a]
+  - name: e
+    definition: {union: [exclude: [a], exclude: [b]]}
+  - definition: a
+  - name: f
+    definition: '@a+'
+    defualt: true
+";
+        let yaml = parse_text(text, "selectors.yml").expect("valid YAML");
+        let found = read_selectors(&yaml, Indirect::Eager).expect_err("nothing is right");
+        let frames: Vec<String> = found.iter().map(|found| render(found, Style::Plain)).collect();
+        insta::assert_snapshot!(frames.join("\n\n"));
+    }
+}

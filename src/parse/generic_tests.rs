@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(short, full);
         let long = arguments(json!({"column_name": "a_rather_long_name_of_a_column_that_goes_on"}));
         let (short, full) = names("not_null_a_rather_long_name_of_a_model", &long);
-        assert_eq!(short, "not_null_a_rather_long_name_of_fcf84ea3f4d8f11e8bf8d6bafd1bc1c4");
+        assert_eq!(short, "not_null_a_rather_long_name_of_8f82c502777ae2099d0fe4920905fa4b");
         assert!(full.len() > 63);
     }
 

@@ -165,7 +165,7 @@ pub fn describe(
                 continue;
             };
             entry.description = descriptions.text(&described.description, &described.name_span, found);
-            entry.meta = described.meta.clone();
+            entry.meta.clone_from(&described.meta);
             let argument = |(name, data_type, description): &(String, Option<String>, String)| MacroArgument {
                 name: name.clone(),
                 data_type: data_type.clone(),

@@ -78,7 +78,7 @@ impl Stage<'_> {
         let places = merging.places;
         let mut node = self.name(node, &host, captured, &places)?;
         config_types::check(&node, &places, &mut warnings);
-        self.locate(&mut node);
+        locate(&mut node);
         if warnings.has_errors() { Err(warnings) } else { Ok(Finished { node, warnings }) }
     }
 
@@ -245,24 +245,24 @@ impl Stage<'_> {
         let place = place.unwrap_or(&node.declared_at).clone();
         read().map(|_| ()).map_err(|error| error.within(format!("in a {key} of `{}`", node.name), Some(place)))
     }
+}
 
-    /// Finds where the node's own text has its references.
-    fn locate(&self, node: &mut Node) {
-        if node.refs.is_empty() && node.sources.is_empty() {
-            return;
-        }
-        let range = node.code_range.clone();
-        let file = Arc::clone(&node.file);
-        let places = Places::new(&file, &range);
-        let declared = node.declared_at.clone();
-        // The text of a generic test or of a snapshot in YAML is made up: people wrote the entry.
-        let made_up = node.declared_at.file() != &file;
-        for call in &mut node.refs {
-            call.span = if made_up { Some(declared.clone()) } else { places.reference(call) };
-        }
-        for call in &mut node.sources {
-            call.span = if made_up { Some(declared.clone()) } else { places.source(call) };
-        }
+/// Finds where the node's own text has its references.
+fn locate(node: &mut Node) {
+    if node.refs.is_empty() && node.sources.is_empty() {
+        return;
+    }
+    let range = node.code_range.clone();
+    let file = Arc::clone(&node.file);
+    let places = Places::new(&file, &range);
+    let declared = node.declared_at.clone();
+    // The text of a generic test or of a snapshot in YAML is made up: people wrote the entry.
+    let made_up = node.declared_at.file() != &file;
+    for call in &mut node.refs {
+        call.span = if made_up { Some(declared.clone()) } else { places.reference(call) };
+    }
+    for call in &mut node.sources {
+        call.span = if made_up { Some(declared.clone()) } else { places.source(call) };
     }
 }
 

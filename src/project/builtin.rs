@@ -31,7 +31,7 @@ pub fn macros(package: &str) -> Vec<EmbeddedFile> {
 fn macro_package(path: &str) -> Option<&'static str> {
     let name = path.rsplit('/').next().unwrap_or(path);
     match path {
-        _ if !path.ends_with(".sql") || name == "snowflake_on_duckdb.sql" => None,
+        _ if extension(path) != "sql" || name == "snowflake_on_duckdb.sql" => None,
         "adapters/duckdb.sql" => Some("dbt_duckdb"),
         "adapters/snowflake.sql" => Some("dbt_snowflake"),
         _ if path.starts_with("adapters/duckdb/") => Some("dbt_duckdb"),
@@ -43,6 +43,10 @@ fn macro_package(path: &str) -> Option<&'static str> {
     }
 }
 
+fn extension(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
 /// The SQL that gives DuckDB the functions of Snowflake.
 pub fn snowflake_functions() -> &'static str {
     MACROS.get_file("snowflake_on_duckdb.sql").and_then(include_dir::File::contents_utf8).unwrap_or_default()
@@ -50,7 +54,7 @@ pub fn snowflake_functions() -> &'static str {
 
 /// The built-in models and their properties, in order of path.
 pub fn models() -> Vec<EmbeddedFile> {
-    files(&MODELS).into_iter().filter(|file| file.path.ends_with(".sql") || file.path.ends_with(".yml")).collect()
+    files(&MODELS).into_iter().filter(|file| matches!(extension(file.path), "sql" | "yml")).collect()
 }
 
 /// The files of the project that `init` writes, in order of path.

@@ -334,19 +334,14 @@ fn read_trees(reader: &mut Reader<'_>, unrendered: &Yaml) -> BTreeMap<TreeKind, 
         TreeKind::Analyses,
     ];
     for kind in kinds {
-        let mut take = |key: &'static str| {
-            let tree = ConfigTree { rendered: reader.mapping(key)?.clone(), unrendered: unrendered.get(key)?.clone() };
-            Some(trees.insert(kind, tree))
-        };
-        take(kind.key());
-        if kind == TreeKind::DataTests && !trees.contains_key(&kind) {
-            if let Some(tree) = reader.mapping("tests") {
-                let written = unrendered.get("tests").unwrap_or(tree).clone();
-                trees.insert(kind, ConfigTree { rendered: tree.clone(), unrendered: written });
+        let former = if kind == TreeKind::DataTests { "tests" } else { kind.key() };
+        for key in [kind.key(), former] {
+            let tree = reader.mapping(key).zip(unrendered.get(key));
+            if let Some((rendered, unrendered)) = tree.filter(|_| !trees.contains_key(&kind)) {
+                trees.insert(kind, ConfigTree { rendered: rendered.clone(), unrendered: unrendered.clone() });
             }
         }
     }
-    reader.ignore(&["tests"]);
     trees
 }
 

@@ -73,7 +73,7 @@ pub fn read_text(path: &Path, shown_as: &Path) -> Result<Arc<SourceFile>, Diagno
 fn text_of(bytes: Vec<u8>, shown_as: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
         Diagnostic::error(Code::Io, format!("{} is not UTF-8: line {line} has other bytes", shown_as.display()))
             .help("save the file as UTF-8")
     })?;

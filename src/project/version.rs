@@ -7,10 +7,13 @@ use std::cmp::Ordering;
 /// The dbt version whose behaviour strata has, as templates see it in `dbt_version`.
 pub const DBT_VERSION: &str = "1.11.16";
 
+/// Whether an ordering of versions is what an operator asks for.
+type Test = fn(Ordering) -> bool;
+
 /// One condition: `>=1.3.0`.
 #[derive(Debug, Clone)]
 struct Condition {
-    ordering: fn(Ordering) -> bool,
+    ordering: Test,
     version: [u64; 3],
 }
 
@@ -18,7 +21,7 @@ impl Condition {
     /// Reads `>=1.3.0`, `<2.0`, `=1.11.2`, `1.5.0rc1`; none for what is no version.
     fn new(text: &str) -> Option<Self> {
         let text = text.trim().trim_matches(['"', '\'']);
-        let operators: [(&str, fn(Ordering) -> bool); 6] = [
+        let operators: [(&str, Test); 6] = [
             (">=", Ordering::is_ge),
             ("<=", Ordering::is_le),
             ("==", Ordering::is_eq),
@@ -89,7 +92,7 @@ mod tests {
         let found = Found::default();
         check_required(&mut Reader::new(&yaml, "project", &found), "shop");
         let found = found.into_inner();
-        found.iter().map(|found| found.severity()).max()
+        found.iter().map(crate::diagnostic::Diagnostic::severity).max()
     }
 
     #[test]

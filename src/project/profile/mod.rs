@@ -288,14 +288,12 @@ fn read_target(wanted: Wanted<'_>, name: &str, yaml: &Yaml, found: &Found, path:
 /// A value that must not be shown: neither is it when it is of the wrong kind.
 fn read_secret(reader: &mut Reader<'_>, key: &'static str) -> Option<Secret> {
     let entry = reader.entry(key)?;
-    match entry.value.scalar_text() {
-        Some(text) => Some(Secret::new(text)),
-        None => {
-            reader.report(
-                Diagnostic::error(Code::YamlValue, format!("`{key}` must be a text, not {}", entry.value.kind()))
-                    .at(entry.key.clone(), "expected a text"),
-            );
-            None
-        }
+    let text = entry.value.scalar_text();
+    if text.is_none() {
+        reader.report(
+            Diagnostic::error(Code::YamlValue, format!("`{key}` must be a text, not {}", entry.value.kind()))
+                .at(entry.key.clone(), "expected a text"),
+        );
     }
+    text.map(Secret::new)
 }

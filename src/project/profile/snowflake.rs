@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// How to log in to Snowflake, and what to use there.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the switches that profiles have")]
 pub struct SnowflakeSettings {
     /// The account's identifier.
     pub account: String,

@@ -24,7 +24,7 @@ pub struct Yaml {
     pub value: YamlValue,
 }
 
-/// What a YAML value is, scalars resolved as PyYAML resolves them.
+/// What a YAML value is, scalars resolved as `PyYAML` resolves them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum YamlValue {
     /// `null`, `~` or nothing.

@@ -64,9 +64,11 @@ impl<'a> Builder<'a> {
             match event {
                 Event::StreamEnd => break,
                 Event::DocumentStart(_) if tree.is_some() => {
-                    return Err(self
-                        .error(self.span(place.start, place.start), "a second YAML document starts here")
-                        .help("keep one document in a file"));
+                    return Err(syntax_error(
+                        self.span(place.start, place.start),
+                        "a second YAML document starts here",
+                    )
+                    .help("keep one document in a file"));
                 }
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
                 event => tree = Some(self.value(event, place)?),
@@ -92,15 +94,15 @@ impl<'a> Builder<'a> {
             Event::Alias(anchor) => {
                 let span = self.span(place.start, place.end);
                 let Some((target, size)) = self.anchors.get(&anchor) else {
-                    return Err(self.error(span, "this alias stands inside the value that it refers to"));
+                    return Err(syntax_error(span, "this alias stands inside the value that it refers to"));
                 };
                 self.aliased += size;
                 if self.aliased > MOST_ALIASED {
-                    return Err(self.error(span, "the aliases of this file stand for too many values"));
+                    return Err(syntax_error(span, "the aliases of this file stand for too many values"));
                 }
                 return Ok(target.clone());
             }
-            _ => return Err(self.error(self.span(place.start, place.end), "this is no YAML value")),
+            _ => return Err(syntax_error(self.span(place.start, place.end), "this is no YAML value")),
         };
         if anchor > 0 {
             let size = count(&yaml) + (self.aliased - before);
@@ -116,9 +118,10 @@ impl<'a> Builder<'a> {
     ) -> Step<Yaml> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(
-                self.error(self.span(place.start, place.start), format!("values are nested more than {DEEPEST} deep"))
-            );
+            return Err(syntax_error(
+                self.span(place.start, place.start),
+                format!("values are nested more than {DEEPEST} deep"),
+            ));
         }
         let yaml = read(self, place);
         self.depth -= 1;
@@ -160,7 +163,7 @@ impl<'a> Builder<'a> {
                 key_span.clone()
             });
             if is_merge {
-                self.merge(&mut merged, value)?;
+                Self::merge(&mut merged, value)?;
             } else if let Some(first) = own.insert(key.clone(), Entry { key: key_span.clone(), value }) {
                 self.found.push(
                     Diagnostic::warning(
@@ -181,12 +184,13 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, ..) => Ok(text.into_owned()),
             Event::Alias(_) => match self.value(event, place)?.scalar_text() {
                 Some(text) => Ok(text),
-                None => Err(self.error(span, "a key must be a text")),
+                None => Err(syntax_error(span, "a key must be a text")),
             },
-            _ if self.file.text()[span.range().start..].starts_with("{{") || self.inside_braces(&span) => Err(self
-                .error(span, "Jinja at the start of a value is read as a YAML mapping")
-                .help("put quotes around the whole value: \"{{ … }}\"")),
-            _ => Err(self.error(span, "a key must be a text")),
+            _ if self.file.text()[span.range().start..].starts_with("{{") || self.inside_braces(&span) => {
+                Err(syntax_error(span, "Jinja at the start of a value is read as a YAML mapping")
+                    .help("put quotes around the whole value: \"{{ … }}\""))
+            }
+            _ => Err(syntax_error(span, "a key must be a text")),
         }
     }
 
@@ -196,7 +200,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes over the entries of the mapping (or of each of the mappings) behind `<<`; what stands first wins.
-    fn merge(&self, merged: &mut IndexMap<String, Entry>, value: Yaml) -> Step<()> {
+    fn merge(merged: &mut IndexMap<String, Entry>, value: Yaml) -> Step<()> {
         let mut take = |source: Yaml| match source.value {
             YamlValue::Mapping(entries) => {
                 for (key, entry) in entries {
@@ -204,7 +208,7 @@ impl<'a> Builder<'a> {
                 }
                 Ok(())
             }
-            _ => Err(self.error(source.span, "`<<` needs a mapping, or a list of mappings")),
+            _ => Err(syntax_error(source.span, "`<<` needs a mapping, or a list of mappings")),
         };
         match value.value {
             YamlValue::Sequence(items) => items.into_iter().try_for_each(take),
@@ -224,8 +228,7 @@ impl<'a> Builder<'a> {
             Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => YamlValue::String(text.into_owned()),
             Some(tag) if tag.is_yaml_core_schema() => resolve(&text),
             Some(tag) => {
-                return Err(self
-                    .error(span, format!("the tag `{tag}` is not known"))
+                return Err(syntax_error(span, format!("the tag `{tag}` is not known"))
                     .help("put the value in quotes if it is a text"));
             }
             None if style == ScalarStyle::Plain => resolve(&text),
@@ -266,10 +269,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn error(&self, span: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(Code::YamlSyntax, message).at(span, "")
-    }
-
     fn scan_error(&self, error: &ScanError) -> Diagnostic {
         let at = self.byte(*error.marker());
         let line_end = self.file.text()[at..].find('\n').map_or(self.file.text().len(), |end| at + end);
@@ -285,6 +284,10 @@ impl<'a> Builder<'a> {
         }
         found
     }
+}
+
+fn syntax_error(span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(Code::YamlSyntax, message).at(span, "")
 }
 
 /// The number of values in a tree.
@@ -346,7 +349,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+            text += &format!("a{level}: &a{level} [{aliases}]\n");
         }
         assert!(complaints(&text).contains("too many values"));
         assert!(complaints(&"[".repeat(10_000)).starts_with("error"));
@@ -367,6 +370,6 @@ mod tests {
             "a: {<<: 1}\n",
             "a: b: c\n",
         ];
-        insta::assert_snapshot!(bad.map(|text| complaints(text)).join("\n\n"));
+        insta::assert_snapshot!(bad.map(complaints).join("\n\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! What a plain scalar means: YAML 1.1 as PyYAML reads it, since that is how dbt projects were read so far.
+//! What a plain scalar means: YAML 1.1 as `PyYAML` reads it, since that is how dbt projects were read so far.
 
 use super::YamlValue;
 
