@@ -141,7 +141,6 @@ fn compile_project(bencher: Bencher, models: usize) {
     let project = Generated::new(models).load();
     let parsed = parsed(&project);
     let ids: Vec<_> = parsed.manifest.nodes.keys().cloned().collect();
-    let compiler =
-        Compiler::new(&project, &parsed.manifest, &parsed.engine, ids.clone(), Arc::new(|_, _| ()));
+    let compiler = Compiler::new(&project, &parsed.manifest, &parsed.engine, ids.clone(), Arc::new(|_, _| ()));
     bencher.bench(|| compiler.compile_all(&ids, &Surroundings::default()));
 }

@@ -5,10 +5,10 @@ mod host;
 pub use host::{Message, NodeHost, SourceOverride};
 
 use crate::adapter::{Relation, Table};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile, Span};
 use crate::jinja::context::{self, NodeContext, NodeHandle, RunEnd, Warehouse};
 use crate::jinja::host::{Host, Session};
-use crate::jinja::{Engine, RenderContext, Template, Value, from_json};
+use crate::jinja::{Engine, RenderContext, RenderMap, Template, Value, from_json};
 use crate::manifest::{Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::Project;
@@ -30,13 +30,37 @@ pub struct CompiledNode {
     pub executable: Arc<str>,
     /// The ephemeral models that went into it, each once, in the order in which their CTEs stand.
     pub ephemerals: Vec<UniqueId>,
+    /// Where the parts of `sql` come from; none where CTEs were put into it.
+    map: Option<Arc<RenderMap>>,
 }
 
 impl CompiledNode {
     /// A node that has no SQL of its own: a seed.
     pub fn empty(node: &Node) -> Self {
-        Self { unique_id: node.unique_id.clone(), sql: "".into(), executable: "".into(), ephemerals: vec![] }
+        Self { unique_id: node.unique_id.clone(), sql: "".into(), executable: "".into(), ephemerals: vec![], map: None }
     }
+
+    /// Where in the model the part of the executable SQL stands that begins at `offset` and reads `word`. In
+    /// translated SQL places are lost: there the word is looked for, and believed if it stands there once.
+    pub fn source_of(&self, offset: usize, word: &str) -> Option<Span> {
+        let map = self.map.as_ref()?;
+        let offset = if self.sql == self.executable {
+            offset
+        } else {
+            let mut places = self.sql.match_indices(word).filter(|(at, _)| is_whole_word(&self.sql, *at, word.len()));
+            let (at, _) = places.next().filter(|_| !word.is_empty())?;
+            if places.next().is_some() {
+                return None;
+            }
+            at
+        };
+        map.locate(offset).map(|(span, _)| span)
+    }
+}
+
+fn is_whole_word(text: &str, at: usize, length: usize) -> bool {
+    let is_letter = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    !is_letter(text[..at].chars().next_back()) && !is_letter(text[at + length..].chars().next())
 }
 
 /// Where messages of templates go, with the node on whose behalf they are said, if it is one.
@@ -156,6 +180,7 @@ impl Compiler {
             unique_id: node.unique_id.clone(),
             executable,
             sql: sql.into(),
+            map: ephemerals.is_empty().then(|| Arc::new(rendered.map)),
             ephemerals: ephemerals.iter().map(|compiled| compiled.unique_id.clone()).collect(),
         })
     }
@@ -176,6 +201,7 @@ impl Compiler {
             unique_id: "sql operation.inline".into(),
             executable,
             sql: sql.into(),
+            map: None,
             ephemerals: ephemerals.iter().map(|compiled| compiled.unique_id.clone()).collect(),
         })
     }
@@ -297,6 +323,7 @@ impl Compiler {
             unique_id: id.clone(),
             executable: Arc::clone(&sql),
             sql,
+            map: None,
             ephemerals: host.ephemerals(),
         });
         self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), Arc::clone(&compiled));

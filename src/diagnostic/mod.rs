@@ -87,6 +87,13 @@ impl Diagnostic {
         self
     }
 
+    /// Adds a place that is more to the point than those that are there: it becomes the primary.
+    #[must_use]
+    pub fn first_at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.0.labels.insert(0, Label { span, text: text.into() });
+        self
+    }
+
     /// Adds a place where there is one to add.
     #[must_use]
     pub fn at_if_known(self, span: Option<Span>, text: impl Into<String>) -> Self {

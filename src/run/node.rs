@@ -8,10 +8,10 @@ use super::session::{SeedLoader, WorkerSession};
 use super::{Run, test};
 use crate::adapter::{DatabaseErrorKind, Response, Table};
 use crate::compile::{CompiledNode, NodeHost, Surroundings};
-use crate::diagnostic::{Code, Diagnostic, Result, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
 use crate::jinja::RenderContext;
 use crate::jinja::context::returned_relations;
-use crate::jinja::host::{HostError, Session};
+use crate::jinja::host::{FailedStatement, HostError, Session};
 use crate::manifest::{Materialized, Node};
 use crate::name::{RelationName, ResourceType};
 use crate::plan::kind_of;
@@ -81,13 +81,19 @@ impl<'a> NodeWorker<'a> {
             let Err(found) = result else { return result };
             // The rollback's own failure says nothing that the first failure does not.
             let _ = session.rollback();
-            let transient = session
-                .failure()
-                .is_some_and(|kind| matches!(kind, DatabaseErrorKind::Conflict | DatabaseErrorKind::Connection));
-            if session.failure() == Some(DatabaseErrorKind::Connection) {
+            let failure = session.failure();
+            let kind = failure.as_ref().map(|failed| failed.error.kind);
+            let transient = matches!(kind, Some(DatabaseErrorKind::Conflict | DatabaseErrorKind::Connection));
+            if kind == Some(DatabaseErrorKind::Connection) {
                 self.session = None;
             }
             if !transient || attempt == TRIES || self.run.cancel.is_cancelled() {
+                let found: Diagnostics = match (&failure, &progress.compiled) {
+                    (Some(failed), Some(compiled)) => {
+                        found.into_iter().map(|finding| located(finding, failed, compiled)).collect()
+                    }
+                    _ => found,
+                };
                 self.run.books.failed(&session, node, &found, attempt);
                 return Err(found);
             }
@@ -255,6 +261,23 @@ pub fn label(node: &Node) -> String {
     match node.resource_type {
         ResourceType::Test => node.name.clone(),
         _ => format!("{} {}.{}", kind_of(node), node.schema, node.alias),
+    }
+}
+
+/// Points at the model's own text where the warehouse pointed at the SQL that came of it.
+fn located(finding: Diagnostic, failed: &FailedStatement, compiled: &CompiledNode) -> Diagnostic {
+    let place = || {
+        let offset = failed.error.offset?;
+        let sent = compiled.executable.trim();
+        let within = offset.checked_sub(failed.sql.find(sent)?).filter(|within| *within < sent.len())?;
+        let leading = compiled.executable.len() - compiled.executable.trim_start().len();
+        let is_name = |letter: &char| letter.is_alphanumeric() || *letter == '_';
+        let word: String = failed.sql[offset..].chars().take_while(is_name).collect();
+        compiled.source_of(leading + within, &word)
+    };
+    match place() {
+        Some(span) if finding.code() == Code::Database => finding.first_at(span, "this became the SQL that failed"),
+        _ => finding,
     }
 }
 

@@ -31,7 +31,7 @@ struct Work {
     seed: Option<SeedLoader>,
     changes: Vec<Change>,
     written: Response,
-    failure: Option<DatabaseErrorKind>,
+    failure: Option<FailedStatement>,
 }
 
 /// A change of the cache that a rollback takes back.
@@ -63,8 +63,9 @@ impl WorkerSession {
     /// Appends the rows of a batch to a table.
     pub fn load(&self, into: &RelationName, batch: &Batch) -> Result<u64, Box<FailedStatement>> {
         self.connection().load(into, batch).map_err(|error| {
-            self.work().failure = Some(error.kind);
-            failed(&format!("load into {into}"), error)
+            let failed = failed(&format!("load into {into}"), error);
+            self.work().failure = Some((*failed).clone());
+            failed
         })
     }
 
@@ -73,9 +74,9 @@ impl WorkerSession {
         work(self.connection().as_mut())
     }
 
-    /// What kind of error the node's last failed statement gave.
-    pub fn failure(&self) -> Option<DatabaseErrorKind> {
-        self.work().failure
+    /// The node's last failed statement.
+    pub fn failure(&self) -> Option<FailedStatement> {
+        self.work().failure.clone()
     }
 
     /// What the warehouse said of the last statement that wrote rows.
@@ -101,8 +102,9 @@ impl WorkerSession {
             elapsed: started.elapsed(),
         });
         answer.map_err(|error| {
-            self.work().failure = Some(error.kind);
-            failed(sql, error)
+            let failed = failed(sql, error);
+            self.work().failure = Some((*failed).clone());
+            failed
         })
     }
 
