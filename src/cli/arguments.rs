@@ -253,7 +253,7 @@ pub struct FlagsWithoutEffect {
     /// No log file is written
     #[arg(long, global = true, hide = true)]
     no_use_colors_file: bool,
-    /// No new project is made by anything but `init`
+    /// Nothing is ever deferred
     #[arg(long, global = true, hide = true)]
     no_defer: bool,
 }
@@ -405,8 +405,10 @@ pub struct DebugArguments {
 /// `ls`.
 #[derive(Debug, Clone, Args)]
 pub struct ListArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
+    /// Of which kinds.
     #[command(flatten)]
     pub kinds: ResourceTypeArguments,
     /// How each node is shown
@@ -433,10 +435,13 @@ pub enum ListOutput {
 /// `compile`.
 #[derive(Debug, Clone, Args)]
 pub struct CompileArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
+    /// Of which kinds.
     #[command(flatten)]
     pub kinds: ResourceTypeArguments,
+    /// Whether everything is built anew.
     #[command(flatten)]
     pub full_refresh: FullRefresh,
     /// Compile this text instead of nodes
@@ -468,8 +473,10 @@ pub enum CompileOutput {
 /// `run` and `seed`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
+    /// Whether everything is built anew.
     #[command(flatten)]
     pub full_refresh: FullRefresh,
 }
@@ -477,6 +484,7 @@ pub struct RunArguments {
 /// `snapshot`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SnapshotArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
 }
@@ -484,10 +492,13 @@ pub struct SnapshotArguments {
 /// `test`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TestArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
+    /// Of which kinds.
     #[command(flatten)]
     pub kinds: ResourceTypeArguments,
+    /// Whether failing rows are kept.
     #[command(flatten)]
     pub store_failures: StoreFailures,
 }
@@ -495,12 +506,16 @@ pub struct TestArguments {
 /// `build`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct BuildArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
+    /// Of which kinds.
     #[command(flatten)]
     pub kinds: ResourceTypeArguments,
+    /// Whether everything is built anew.
     #[command(flatten)]
     pub full_refresh: FullRefresh,
+    /// Whether failing rows are kept.
     #[command(flatten)]
     pub store_failures: StoreFailures,
 }
@@ -508,6 +523,7 @@ pub struct BuildArguments {
 /// `show`.
 #[derive(Debug, Clone, Args)]
 pub struct ShowArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
     /// Show the rows of this query instead of a node's
@@ -535,6 +551,7 @@ pub enum ShowOutput {
 /// `diff`.
 #[derive(Debug, Clone, Args)]
 pub struct DiffArguments {
+    /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
     /// The git revision to compare with: main, HEAD~1, …

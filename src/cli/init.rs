@@ -9,8 +9,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The word in the template's texts that stands for the project's name.
-const PLACEHOLDER: &str = "{{project_name}}";
+/// The template's own name: it is a project that runs, so the name stands in it as any project's does.
+const TEMPLATE_NAME: &str = "customer_pipeline";
 
 /// Writes the project template under the given name.
 pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Outcome> {
@@ -22,14 +22,15 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Outco
             .help("choose another name, or remove the directory first: nothing is ever overwritten")
             .into());
     }
-    for file in builtin::project_template() {
+    let template = builtin::project_template();
+    for file in template.iter().filter(|file| !file.path.ends_with(".gitkeep")) {
         let path = directory.join(file.path);
         let written = || -> io::Result<()> {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
             match std::str::from_utf8(file.content) {
-                Ok(text) => fs::write(&path, text.replace(PLACEHOLDER, name)),
+                Ok(text) => fs::write(&path, text.replace(TEMPLATE_NAME, name)),
                 Err(_) => fs::write(&path, file.content),
             }
         };
@@ -38,9 +39,8 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Outco
     }
     context.reporter.product(&Product::Text(format!(
         "Made the project `{name}` in {name}/\n\n\
-         Next:\n  cd {name}\n  strata build                          run the whole pipeline on the sample data\n  \
-         strata show -s dim_customer           look at the result\n\n\
-         README.md in it says what each part is for."
+         Next:\n  cd {name}\n  strata build                   run the whole pipeline on the sample data\n  \
+         strata show -s dim_customer    look at the result"
     )));
     Ok(Outcome::Success)
 }
