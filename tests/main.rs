@@ -2,6 +2,7 @@
 
 mod adapter;
 mod cases;
+mod cli;
 mod incremental;
 mod macros;
 mod scd2;

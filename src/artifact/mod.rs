@@ -19,6 +19,7 @@ pub use run_results::write_run_results;
 pub use tree::{TargetTree, relative_output_path};
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::project::DBT_VERSION;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -27,9 +28,6 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// The version of dbt-core whose artifacts these are; tools that read `dbt_version` choose their parser by it.
-pub const DBT_VERSION: &str = "1.11.0";
 
 /// One call of the program: what every artifact says about its origin.
 #[derive(Debug, Clone)]
@@ -74,6 +72,7 @@ impl Invocation {
     fn metadata(&self, schema: &str) -> Value {
         json!({
             "dbt_schema_version": format!("https://schemas.getdbt.com/dbt/{schema}.json"),
+            // Tools choose their parser by the version of dbt-core whose artifacts these are.
             "dbt_version": DBT_VERSION,
             "generated_at": timestamp(self.now()),
             "invocation_id": self.id,

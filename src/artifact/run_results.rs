@@ -50,7 +50,7 @@ fn shape(manifest: &Manifest, invocation: &Invocation, result: &NodeResult) -> V
         "failures": result.failures,
         "unique_id": result.unique_id,
         "compiled": has_code.then_some(result.compiled_code.is_some()),
-        "compiled_code": result.compiled_code,
+        "compiled_code": result.compiled_code.as_ref().filter(|_| has_code),
         "relation_name": node.and_then(|node| node.relation_name.as_ref()).map(ToString::to_string),
         "batch_results": null,
     })

@@ -114,7 +114,7 @@ pub struct GlobalArguments {
     /// The directory of dbt_project.yml [default: the nearest one above the working directory]
     #[arg(long, global = true, value_name = "DIR", env = "DBT_PROJECT_DIR")]
     pub project_dir: Option<PathBuf>,
-    /// The directory of profiles.yml [default: the working directory, then the project, then ~/.dbt]
+    /// The directory of profiles.yml [default: the project's, then ~/.dbt]
     #[arg(long, global = true, value_name = "DIR", env = "DBT_PROFILES_DIR")]
     pub profiles_dir: Option<PathBuf>,
     /// The profile to use instead of the one that dbt_project.yml names
@@ -267,6 +267,7 @@ pub enum LogFormat {
     /// For programs: one JSON object a line, in dbt's envelope
     Json,
     /// For GitHub Actions: text, and annotations at the places of findings
+    #[value(name = "github")]
     GitHub,
 }
 

@@ -37,9 +37,16 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
     if let Some(text) = &arguments.inline {
         let compiler = workspace.compiler(vec![], &context.emit());
         let surroundings = surroundings(context, &workspace, introspect, false)?;
-        let compiled = compiler.compile_inline(text, inline_dialect(&workspace), &surroundings)?;
-        shown(&compiled, None);
-        return Ok(Outcome::Success);
+        return match compiler.compile_inline(text, inline_dialect(&workspace), &surroundings) {
+            Ok(compiled) => {
+                shown(&compiled, None);
+                Ok(Outcome::Success)
+            }
+            Err(found) => {
+                context.reporter.found(&found);
+                Ok(Outcome::Failure)
+            }
+        };
     }
     let wanted = |kind| arguments.kinds.wants(kind, KINDS, KINDS);
     let selected = workspace.select(context, &arguments.selection, &wanted)?;
@@ -59,7 +66,7 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
             shown(one, Some(&node.name));
         }
     }
-    if !any {
+    if !any && !context.settings.quiet {
         let directory = workspace.invocation.target_path.join("compiled");
         let text = format!("Compiled {} of {} nodes into {}", compiled.len(), order.len(), directory.display());
         context.reporter.product(&Product::Text(text));

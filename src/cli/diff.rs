@@ -11,6 +11,7 @@ use crate::diff::{self, ComparedNode, compare};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::LoadOptions;
 use crate::report::Product;
+use crate::run::control::PACKAGE;
 use crate::sql::Dialect;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,7 @@ pub(super) fn diff(context: &Context, arguments: &DiffArguments) -> Result<Outco
 /// Every node of a project with its SQL, the warehouse not asked; and what could not be compiled.
 fn compiled(workspace: &Workspace, emit: &crate::run::event::Emit) -> (Compared, Diagnostics) {
     let manifest = &workspace.manifest;
+    // The control tables are strata's own: a new version of them is no change of the project.
     let has_sql = |id: &&UniqueId| {
         manifest
             .nodes
@@ -149,6 +151,9 @@ fn from_artifacts(directory: &Path) -> Result<Compared> {
     let mut compared = Compared::new();
     let mut missing = 0;
     for (id, node) in manifest["nodes"].as_object().into_iter().flatten() {
+        if node["package_name"] == PACKAGE {
+            continue;
+        }
         let kind = node["resource_type"].as_str().unwrap_or_default();
         let sql: Arc<str> = match (kind, node["compiled_code"].as_str()) {
             ("operation", _) => continue,

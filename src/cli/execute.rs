@@ -196,7 +196,8 @@ impl Books {
         let mut found = Diagnostics::new();
         found.keep(self.journal.finished(&self.invocation, result).map_err(Diagnostics::from));
         if let Some(node) = self.manifest.nodes.get(&result.unique_id) {
-            if let Some(sql) = &result.compiled_code {
+            let has_code = node.resource_type != ResourceType::Seed;
+            if let Some(sql) = result.compiled_code.as_ref().filter(|_| has_code) {
                 found.keep(self.tree.write_compiled(node, sql).map_err(Diagnostics::from));
             }
             if let Some(sql) = &result.executed_code {

@@ -9,8 +9,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The template's own name: it is a project that runs, so the name stands in it as any project's does.
-const TEMPLATE_NAME: &str = "customer_pipeline";
+/// What stands in the template's texts for the project's name.
+const PLACEHOLDER: &str = "{{project_name}}";
 
 /// Writes the project template under the given name.
 pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Outcome> {
@@ -30,7 +30,7 @@ pub(super) fn init(context: &Context, arguments: &InitArguments) -> Result<Outco
                 fs::create_dir_all(parent)?;
             }
             match std::str::from_utf8(file.content) {
-                Ok(text) => fs::write(&path, text.replace(TEMPLATE_NAME, name)),
+                Ok(text) => fs::write(&path, text.replace(PLACEHOLDER, name)),
                 Err(_) => fs::write(&path, file.content),
             }
         };

@@ -30,12 +30,12 @@ pub(super) fn show(context: &Context, arguments: &ShowArguments) -> Result<Outco
     let surroundings =
         Surroundings { session: Some(Arc::clone(&session) as Arc<dyn Session>), ..Surroundings::default() };
     let view = View { context, arguments, session: &session };
-    if let Some(text) = &arguments.inline {
-        let compiled = compiler.compile_inline(text, inline_dialect(&workspace), &surroundings)?;
-        view.show(None, &compiled.executable)?;
-        return Ok(Outcome::Success);
-    }
     let mut found = Diagnostics::new();
+    if let Some(text) = &arguments.inline {
+        let compiled = compiler.compile_inline(text, inline_dialect(&workspace), &surroundings);
+        let shown = compiled.and_then(|compiled| Ok(view.show(None, &compiled.executable)?));
+        found.keep(shown);
+    }
     for id in &selected {
         let shown = match query(&workspace, &compiler, id, &surroundings) {
             Ok((name, sql)) => view.show(Some(&name), &sql).map_err(Diagnostics::from),

@@ -12,6 +12,7 @@ use crate::name::{ResourceType, UniqueId};
 use crate::parse::{ParseOptions, parse};
 use crate::project::{LoadOptions, Project, load};
 use crate::run::Listener;
+use crate::run::control::PACKAGE;
 use crate::run::event::Emit;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,7 +94,8 @@ impl Workspace {
             Some((_, number)) => *number += 1,
             None => counts.push((kind, 1)),
         };
-        for node in self.manifest.nodes.values() {
+        // The control tables are strata's own: nobody looks for them in a count of the project.
+        for node in self.manifest.nodes.values().filter(|node| node.package_name != PACKAGE) {
             count(match node.resource_type {
                 ResourceType::Test => "data test",
                 ResourceType::Operation => "hook",

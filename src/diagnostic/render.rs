@@ -57,12 +57,16 @@ fn snippets(diagnostic: &Diagnostic) -> Vec<Snippet<'_, annotate_snippets::Annot
     drawn
 }
 
+/// Where the paths of embedded files begin.
+const EMBEDDED: &str = "<strata>";
+
 /// One step of the chain: the place of the call, or only words where it stands in no file.
 fn step(step: &TraceStep) -> Group<'_> {
     let title = Level::NOTE.secondary_title(step.what.as_str());
     match &step.span {
         None => Group::with_title(title),
-        Some(span) if span.text().is_empty() => {
+        // A place in strata's own macros is named, not shown: people look for what they wrote.
+        Some(span) if span.text().is_empty() || span.file().path().starts_with(EMBEDDED) => {
             let (line, column) = span.line_and_column();
             title
                 .element(Origin::path(span.file().path().to_string_lossy().into_owned()).line(line).char_column(column))

@@ -6,6 +6,7 @@ use super::{Output, Product, Reporter};
 use crate::artifact::relative_output_path;
 use crate::diagnostic::{Diagnostics, Severity, Style, render};
 use crate::manifest::Manifest;
+use crate::name::ResourceType;
 use crate::run::event::{Event, NodeResult, Status};
 use anstyle::{AnsiColor, Color};
 use std::path::PathBuf;
@@ -93,11 +94,14 @@ impl Human {
         if let Some(live) = &self.live {
             live.node_finished(&result.unique_id);
         }
-        let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+        // Hooks run around the nodes that were selected and counted.
+        let is_hook =
+            node_of(self.manifest(), result).is_some_and(|node| node.resource_type == ResourceType::Operation);
+        let ended = if is_hook { None } else { Some(self.ended.fetch_add(1, Ordering::Relaxed) + 1) };
         if self.options.quiet && !result.status.is_failure() {
             return;
         }
-        let ending = Ending::of(node_of(self.manifest(), result), label, result);
+        let ending = Ending::of(self.manifest(), label, result);
         let plain = format!("{:<5} {}", ending.word, ending.subject);
         let total = self.total.load(Ordering::Relaxed);
         let line = dotted(ended, total, &plain, &ending.detail, self.options.width);
@@ -179,10 +183,10 @@ fn colour(status: Status) -> AnsiColor {
     }
 }
 
-/// One line below a node's line: why it failed. The whole story stands at the end.
+/// One line below a node's line: why it could not be run. The whole story stands at the end.
 fn brief_reason(result: &NodeResult) -> Option<String> {
     let text = match (&result.diagnostic, result.status) {
-        (Some(diagnostic), _) => diagnostic.to_string(),
+        (Some(diagnostic), Status::Error) => diagnostic.to_string(),
         (None, Status::Error) => result.message.clone()?,
         _ => return None,
     };

@@ -108,9 +108,9 @@ impl JsonLines {
     fn node_finished(&self, result: &NodeResult, index: usize, label: &str) {
         let total = self.total.load(Ordering::Relaxed);
         let node = node_of(self.manifest(), result);
-        let ending = Ending::of(node, label, result);
+        let ending = Ending::of(self.manifest(), label, result);
         let execution_time = result.timing.end.saturating_sub(result.timing.compile_start).as_secs_f64();
-        let message = dotted(index, total, &format!("{} {}", ending.word, ending.subject), &ending.detail, WIDTH);
+        let message = dotted(Some(index), total, &format!("{} {}", ending.word, ending.subject), &ending.detail, WIDTH);
         let level = if result.status.is_failure() {
             Level::Error
         } else if result.status == Status::Warn {
@@ -284,7 +284,7 @@ impl Reporter for JsonLines {
                     Kind("LogStartLine", "Q011", Level::Info)
                 };
                 let what = if is_hook { "statement" } else { "description" };
-                let message = dotted(*index, total, &format!("START {label}"), "RUN", WIDTH);
+                let message = dotted(Some(*index), total, &format!("START {label}"), "RUN", WIDTH);
                 let info = self.node_info(unique_id, None);
                 self.emit(&kind, &message, json!({what: label, "index": index, "node_info": info, "total": total}));
             }

@@ -1,6 +1,6 @@
 //! Rows for `show`: as a table for people, as JSON, as CSV.
 
-use crate::adapter::{Cell, ColumnType, Table};
+use crate::adapter::{Cell, Table};
 use comfy_table::{CellAlignment, presets};
 use serde_json::{Map, Number, Value, json};
 
@@ -40,8 +40,9 @@ fn text(table: &Table) -> String {
             cell => cell.to_string().replace('\n', "\\n"),
         }));
     }
-    for (column, (_, column_type)) in drawn.column_iter_mut().zip(&table.columns) {
-        if matches!(column_type, ColumnType::BigInt | ColumnType::Decimal(..) | ColumnType::Double) {
+    for (index, column) in drawn.column_iter_mut().enumerate() {
+        let mut cells = table.rows.iter().filter_map(|row| row.get(index)).filter(|cell| **cell != Cell::Null);
+        if cells.any(|cell| matches!(cell, Cell::Integer(_) | Cell::Decimal(_) | Cell::Float(_))) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -95,6 +96,7 @@ fn csv(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::ColumnType;
 
     fn table() -> Table {
         Table {

@@ -16,13 +16,14 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn of(node: Option<&Node>, label: &str, result: &NodeResult) -> Self {
+    pub(super) fn of(manifest: Option<&Manifest>, label: &str, result: &NodeResult) -> Self {
+        let node = node_of(manifest, result);
         let subject = match (action(node, result.status), node) {
             (_, Some(node)) if node.resource_type == ResourceType::Test => node.name.clone(),
             (Some(action), _) => format!("{action} {label}"),
             (None, _) => label.to_owned(),
         };
-        Self { word: word(result.status), subject, detail: detail(result) }
+        Self { word: word(result.status), subject, detail: detail(manifest, result) }
     }
 }
 
@@ -58,11 +59,18 @@ fn action(node: Option<&Node>, status: Status) -> Option<&'static str> {
     }
 }
 
-fn detail(result: &NodeResult) -> String {
+fn detail(manifest: Option<&Manifest>, result: &NodeResult) -> String {
     let time = seconds(result.timing.end.saturating_sub(result.timing.compile_start));
     match (result.status, result.failures, result.response.rows_affected) {
         (Status::Skipped | Status::NoOp, _, _) => {
-            result.message.as_deref().map(|text| text.trim_start_matches("skipped ").to_owned()).unwrap_or_default()
+            let message = result.message.as_deref().unwrap_or_default();
+            let reason = message.trim_start_matches("skipped ");
+            // People know nodes by their names.
+            let id = reason.rsplit(' ').next().unwrap_or_default();
+            match manifest.and_then(|manifest| manifest.nodes.get(id)) {
+                Some(node) => reason.replace(id, &node.name),
+                None => reason.to_owned(),
+            }
         }
         (Status::Warn | Status::Fail, Some(failures), _) => format!("{} in {time}", counted(failures, "result")),
         (Status::Success, _, Some(rows)) => format!("{} in {time}", counted(rows, "row")),
@@ -143,9 +151,13 @@ impl Statistics {
 }
 
 /// A line of progress, dotted to `width` before its bracket, as dbt writes them.
-pub(super) fn dotted(index: usize, total: usize, text: &str, bracket: &str, width: usize) -> String {
+/// What is not counted (a hook) has no index.
+pub(super) fn dotted(index: Option<usize>, total: usize, text: &str, bracket: &str, width: usize) -> String {
     let places = total.to_string().len();
-    let mut line = format!("{index:>places$} of {total} {text} ");
+    let mut line = match index {
+        Some(index) => format!("{index:>places$} of {total} {text} "),
+        None => format!("{:>indent$} {text} ", "", indent = places * 2 + 4),
+    };
     let length = line.chars().count();
     if !bracket.is_empty() {
         line.extend(std::iter::repeat_n('.', width.saturating_sub(length).max(3)));
@@ -176,7 +188,7 @@ mod tests {
 
     #[test]
     fn lines_are_dotted_to_one_width() {
-        assert_eq!(dotted(4, 13, "OK a", "0.1s", 20), " 4 of 13 OK a ...... [0.1s]");
-        assert_eq!(dotted(4, 13, "SKIP a rather long name", "", 20), " 4 of 13 SKIP a rather long name");
+        assert_eq!(dotted(Some(4), 13, "OK a", "0.1s", 20), " 4 of 13 OK a ...... [0.1s]");
+        assert_eq!(dotted(Some(4), 13, "SKIP a rather long name", "", 20), " 4 of 13 SKIP a rather long name");
     }
 }
