@@ -3,7 +3,7 @@
 use super::arguments::{DiffArguments, DiffFormat};
 use super::workspace::{VerbFlags, Workspace};
 use super::{Context, Outcome};
-use crate::artifact::read_manifest;
+use crate::artifact::{node_document, read_manifest};
 use crate::compile::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, Style};
 use crate::diff::revision::Repository;
@@ -70,10 +70,10 @@ fn compiled(workspace: &Workspace, emit: &crate::run::event::Emit) -> (Compared,
     let manifest = &workspace.manifest;
     // The control tables are strata's own: a new version of them is no change of the project.
     let has_sql = |id: &&UniqueId| {
-        manifest
-            .nodes
-            .get(*id)
-            .is_some_and(|node| !matches!(node.resource_type, ResourceType::Seed | ResourceType::Operation))
+        manifest.nodes.get(*id).is_some_and(|node| {
+            let is_compiled = !matches!(node.resource_type, ResourceType::Seed | ResourceType::Operation);
+            is_compiled && node.package_name != PACKAGE
+        })
     };
     let ids: Vec<UniqueId> = workspace.graph.order().iter().filter(has_sql).cloned().collect();
     let compiler = workspace.compiler(ids.clone(), emit);
@@ -86,7 +86,7 @@ fn compiled(workspace: &Workspace, emit: &crate::run::event::Emit) -> (Compared,
                 path: node.original_file_path.clone(),
                 sql: compiled.sql,
                 dialect: compiler.dialect_of(node),
-                config: deciding(node.config.values()),
+                config: deciding_config(workspace, &node.unique_id),
             };
             Some((compiled.unique_id, compared))
         })
@@ -96,11 +96,17 @@ fn compiled(workspace: &Workspace, emit: &crate::run::event::Emit) -> (Compared,
             path: node.original_file_path.clone(),
             sql: format!("-- the file's checksum is {}", node.checksum).into(),
             dialect: compiler.dialect(),
-            config: deciding(node.config.values()),
+            config: deciding_config(workspace, &node.unique_id),
         };
         compared.insert(node.unique_id.clone(), seed);
     }
     (compared, found)
+}
+
+/// The config of a node as its manifest shows it, so that a tree and a former run compare.
+fn deciding_config(workspace: &Workspace, id: &UniqueId) -> BTreeMap<String, Json> {
+    let document = node_document(&workspace.manifest, &workspace.invocation, id).unwrap_or_default();
+    document["config"].as_object().map(deciding).unwrap_or_default()
 }
 
 fn deciding(values: &serde_json::Map<String, Json>) -> BTreeMap<String, Json> {
