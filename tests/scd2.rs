@@ -206,11 +206,11 @@ fn names_the_open_end_and_what_is_tracked_can_be_chosen() {
         builder.texts("select id, a, label, noise, current_flag, effective_to::date from main.dim_customer order by id, valid_from")
     };
     build("select 1 as id, 1 as a, 'x' as label, 1 as noise", 100);
-    // What is neither tracked nor ignored is overwritten in place; what is ignored stays as it was.
-    assert_eq!(build("select 1 as id, 1 as a, 'y' as label, 2 as noise", 200), ["1|1|y|1|true|9999-12-31"]);
+    // What is not tracked is overwritten in the open version.
+    assert_eq!(build("select 1 as id, 1 as a, 'y' as label, 2 as noise", 200), ["1|1|y|2|true|9999-12-31"]);
     assert_eq!(
         build("select 1 as id, 2 as a, 'z' as label, 3 as noise", 300),
-        ["1|1|y|1|false|1970-01-01", "1|2|z|3|true|9999-12-31"]
+        ["1|1|y|2|false|1970-01-01", "1|2|z|3|true|9999-12-31"]
     );
 }
 

@@ -99,19 +99,21 @@
   {%- set keys = columns_named(source_columns, unique_key_list(options.get('unique_key')), 'unique_key') -%}
   {%- set ignored = columns_named(source_columns, unique_key_list(options.get('ignored_columns')), 'ignored_columns') -%}
   {%- set stamp = (options.get('updated_at') or '') | lower -%}
-  {%- set comparable = [] -%}
-  {%- for column in source_columns if column not in keys and column not in ignored and column.name | lower != stamp -%}
-    {%- do comparable.append(column) -%}
-  {%- endfor -%}
-  {%- set tracked = comparable -%}
-  {%- if options.get('tracked_columns') -%}
-    {%- set tracked = columns_named(source_columns, unique_key_list(options.get('tracked_columns')), 'tracked_columns') -%}
+  {%- set tracked = columns_named(source_columns, unique_key_list(options.get('tracked_columns')), 'tracked_columns') -%}
+  {%- if not tracked -%}
+    {%- for column in source_columns if column not in keys and column not in ignored and column.name | lower != stamp -%}
+      {%- do tracked.append(column) -%}
+    {%- endfor -%}
   {%- endif -%}
+  {%- set overwritten = [] -%}
+  {%- for column in source_columns if column not in keys and column not in tracked -%}
+    {%- do overwritten.append(column) -%}
+  {%- endfor -%}
   {{ return({
     'columns': source_columns,
     'key_columns': keys | map(attribute='quoted') | list,
     'tracked': tracked,
-    'overwritten': (comparable + ignored) | reject('in', tracked) | list,
+    'overwritten': overwritten,
     'names': names,
     'updated_at': options.get('updated_at'),
     'run_stamp': scd2_run_stamp(),

@@ -5,7 +5,7 @@ use super::script::{Answers, ScriptedConnection};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use strata::adapter::{
     Adapter, Cell, Connection, DuckDb, DuckDbSettings, Relation, RelationCache, RelationType, Table,
 };
@@ -63,38 +63,12 @@ impl Builder {
         flags: Json,
         asked: Arc<Mutex<Vec<String>>>,
     ) -> Self {
-        let adapter_package = if warehouse == Warehouse::DuckDb { "dbt_duckdb" } else { "dbt_snowflake" };
-        let mut registry = RegistryBuilder::new();
-        for package in [adapter_package, "dbt", "strata"] {
-            registry.add_package(package, PackageKind::Internal);
-            for file in builtin::macros(package) {
-                let source = SourceFile::new(file.path, file.text());
-                for definition in scan_macro_file(package, &source).expect("built-in macros are right").macros {
-                    registry.add(definition);
-                }
-            }
-        }
-        let registry = registry.build("shop", warehouse.as_str(), HashMap::new()).expect("no macro is there twice");
-        let object = |value: Json| value.as_object().cloned().unwrap_or_default();
-        let mut all_flags = json!({"FULL_REFRESH": false, "STORE_FAILURES": false});
-        for (flag, value) in object(flags) {
-            all_flags[flag] = value;
-        }
-        let settings = ContextSettings {
-            warehouse,
-            project_name: "shop".to_owned(),
-            target: object(json!({"name": "dev", "schema": "main", "database": "memory", "type": warehouse.as_str()})),
-            flags: object(all_flags),
-            behavior: ConfigMap::new(),
-            quoting: warehouse.default_quoting(),
-            run_started_at: DateTime::UNIX_EPOCH,
-            invocation_id: "an-id".to_owned(),
-            dbt_version: ContextSettings::COMPATIBLE_DBT_VERSION.to_owned(),
-            invocation_args: ConfigMap::new(),
-            metadata_envs: std::collections::BTreeMap::new(),
-        };
+        /// Most tests take the same engine, whose macros are compiled only once.
+        static USUAL: LazyLock<Arc<Engine>> = LazyLock::new(|| engine(Warehouse::DuckDb, &json!({})));
+        let is_usual = warehouse == Warehouse::DuckDb && flags == json!({});
+        let engine = if is_usual { Arc::clone(&USUAL) } else { engine(warehouse, &flags) };
         let session = WorkerSession::new(connection, Arc::new(RelationCache::new()), Arc::new(|_| {}));
-        Self { warehouse, engine: Engine::new(registry, shared(&settings)), session, asked }
+        Self { warehouse, engine, session, asked }
     }
 
     /// What a scripted warehouse was asked since the last call, lines that hold nothing left out.
@@ -170,6 +144,39 @@ impl Builder {
         let host = BuildHost { id: node_id(build), config: config_of(build), session: Arc::clone(&self.session) };
         RenderContext::new(&self.engine, "shop", node_values(self.warehouse, context), Arc::new(host))
     }
+}
+
+/// The built-in macros for a warehouse.
+fn engine(warehouse: Warehouse, flags: &Json) -> Arc<Engine> {
+    let adapter_package = if warehouse == Warehouse::DuckDb { "dbt_duckdb" } else { "dbt_snowflake" };
+    let mut registry = RegistryBuilder::new();
+    for package in [adapter_package, "dbt", "strata"] {
+        registry.add_package(package, PackageKind::Internal);
+        for file in builtin::macros(package) {
+            let source = SourceFile::new(file.path, file.text());
+            for definition in scan_macro_file(package, &source).expect("built-in macros are right").macros {
+                registry.add(definition);
+            }
+        }
+    }
+    let registry = registry.build("shop", warehouse.as_str(), HashMap::new()).expect("no macro is there twice");
+    let object = |value: &Json| value.as_object().cloned().unwrap_or_default();
+    let mut all_flags = object(&json!({"FULL_REFRESH": false, "STORE_FAILURES": false}));
+    all_flags.extend(object(flags));
+    let settings = ContextSettings {
+        warehouse,
+        project_name: "shop".to_owned(),
+        target: object(&json!({"name": "dev", "schema": "main", "database": "memory", "type": warehouse.as_str()})),
+        flags: all_flags,
+        behavior: ConfigMap::new(),
+        quoting: warehouse.default_quoting(),
+        run_started_at: DateTime::UNIX_EPOCH,
+        invocation_id: "an-id".to_owned(),
+        dbt_version: ContextSettings::COMPATIBLE_DBT_VERSION.to_owned(),
+        invocation_args: ConfigMap::new(),
+        metadata_envs: std::collections::BTreeMap::new(),
+    };
+    Engine::new(registry, shared(&settings))
 }
 
 fn node_id(build: &Build<'_>) -> UniqueId {
