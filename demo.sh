@@ -9,7 +9,7 @@ say() { printf '\n── %s\n' "$*"; }
 say "building strata"
 # The development profile: dependencies are optimised in it, and it builds in a fraction of the time.
 # shellcheck disable=SC2086 # the flags are several words
-cargo build --quiet ${1:-}
+cargo build ${1:-}
 target_directory=$(cargo metadata --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')
 strata="$target_directory/debug/strata"
 
