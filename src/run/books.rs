@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest error message that the books keep, as ETL_CONTROL.ERROR_LOG has it.
+/// The longest error message that the books keep, as `ETL_CONTROL.ERROR_LOG` has it.
 const LONGEST_MESSAGE: usize = 4_000;
 
 /// Keeps the control tables of one run.
@@ -136,31 +136,23 @@ impl Books {
             .filter_map(|finding| {
                 let message: String = finding.to_string().chars().take(LONGEST_MESSAGE).collect();
                 let severity = if finding.severity() == Severity::Error { "ERROR" } else { "WARNING" };
-                self.error_row(node, now, message, Field::Null, severity, attempt)
+                self.error_row(node, ErrorEntry { at: now, message, records: None, severity, attempt })
             })
             .collect();
         let _ = session.with_connection(|connection| whole(connection, &statements));
     }
 
-    fn error_row(
-        &self,
-        node: &Node,
-        at: DateTime<Utc>,
-        message: String,
-        records: Field,
-        severity: &str,
-        attempt: usize,
-    ) -> Option<String> {
+    fn error_row(&self, node: &Node, entry: ErrorEntry<'_>) -> Option<String> {
         let row = [
             ("run_id", self.run_id()),
             ("pipeline_name", self.pipeline.as_str().into()),
             ("task_name", node.name.as_str().into()),
             ("model", node.unique_id.as_str().into()),
-            ("attempt", Some(attempt as u64).into()),
-            ("error_timestamp", Field::Time(at)),
-            ("error_message", Field::Text(message)),
-            ("record_count", records),
-            ("severity", severity.into()),
+            ("attempt", Some(entry.attempt as u64).into()),
+            ("error_timestamp", Field::Time(entry.at)),
+            ("error_message", Field::Text(entry.message)),
+            ("record_count", entry.records.into()),
+            ("severity", entry.severity.into()),
         ];
         self.tables.insert("error_log", &row)
     }
@@ -184,10 +176,24 @@ impl Books {
         if result.status == Status::Fail {
             let message = result.message.clone().unwrap_or_default();
             let at = self.at(result.timing.end);
-            rows.extend(self.error_row(node, at, message, result.failures.into(), "ERROR", 1));
+            rows.extend(
+                self.error_row(
+                    node,
+                    ErrorEntry { at, message, records: result.failures, severity: "ERROR", attempt: 1 },
+                ),
+            );
         }
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
     }
+}
+
+/// What one row of `error_log` says beside the node's names.
+struct ErrorEntry<'a> {
+    at: DateTime<Utc>,
+    message: String,
+    records: Option<u64>,
+    severity: &'a str,
+    attempt: usize,
 }
 
 /// One row of `node_runs`.

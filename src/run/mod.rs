@@ -171,7 +171,7 @@ impl Run {
             return Ok(vec![]);
         }
         let master = self.open_session("master")?;
-        master.with_connection(|connection| self.books.open(connection)).map_err(|error| self.refused(&error))?;
+        master.with_connection(|connection| self.books.open(connection)).map_err(|error| refused(&error))?;
         self.create_schemas(&master)?;
         let mut results = hooks::run(self, &master, hooks::ON_RUN_START, None);
         let started = results.iter().all(|result| !result.status.is_failure());
@@ -201,7 +201,7 @@ impl Run {
         };
         let closed = master.with_connection(|connection| self.books.close(connection, status));
         if let Err(error) = closed {
-            (self.emit)(Event::Found(self.refused(&error)));
+            (self.emit)(Event::Found(refused(&error)));
         }
         (self.emit)(Event::RunFinished { results: results.clone(), elapsed: self.elapsed(), interrupted });
         Ok(results)
@@ -230,11 +230,6 @@ impl Run {
         let session = open_session(self.adapter.as_ref(), name, &self.cache, &self.emit)?;
         self.cancel.register(session.with_connection(|connection| connection.canceller()));
         Ok(session)
-    }
-
-    fn refused(&self, error: &DatabaseError) -> Diagnostic {
-        Diagnostic::error(Code::Database, format!("the control tables cannot be written: {}", error.message))
-            .help("strata keeps its books in the schema of the package `strata`: check that the target may write there, or disable them with `models: {strata: {+enabled: false}}`")
     }
 
     fn elapsed(&self) -> Duration {
@@ -287,13 +282,6 @@ impl Run {
         self.listener.written.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 
-    /// What the warehouse said of a node: of its statement `main`, with the rows of its last writing statement.
-    fn response_of(&self, context: &RenderContext, session: &WorkerSession) -> Response {
-        let mut response = main_result(context).map(|(response, _)| response).unwrap_or_default();
-        response.rows_affected = response.rows_affected.or(session.written().rows_affected);
-        response
-    }
-
     /// The rows of a seed, typed.
     fn read_seed(&self, node: &Node) -> Result<Table, Diagnostic> {
         let project = self.compiler.project();
@@ -303,6 +291,20 @@ impl Run {
         let types = node.config.get("column_types").and_then(|types| types.as_object());
         seed::read(&file, delimiter, &|column| types.is_some_and(|types| types.contains_key(column)))
     }
+}
+
+fn refused(error: &DatabaseError) -> Diagnostic {
+    Diagnostic::error(Code::Database, format!("the control tables cannot be written: {}", error.message)).help(
+        "strata keeps its books in the schema of the package `strata`: check that the target may write there, or \
+         disable them with `models: {strata: {+enabled: false}}`",
+    )
+}
+
+/// What the warehouse said of a node: of its statement `main`, with the rows of its last writing statement.
+fn response_of(context: &RenderContext, session: &WorkerSession) -> Response {
+    let mut response = main_result(context).map(|(response, _)| response).unwrap_or_default();
+    response.rows_affected = response.rows_affected.or(session.written().rows_affected);
+    response
 }
 
 /// Opens a connection as Jinja sees it.

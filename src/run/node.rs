@@ -5,7 +5,7 @@ use super::extraction;
 use super::scheduler::Worker;
 use super::seed;
 use super::session::{SeedLoader, WorkerSession};
-use super::{Run, test};
+use super::{Run, response_of, test};
 use crate::adapter::{DatabaseErrorKind, Response, Table};
 use crate::compile::{CompiledNode, NodeHost, Surroundings};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
@@ -139,7 +139,7 @@ impl<'a> NodeWorker<'a> {
         if let Some(staged) = extraction {
             staged.clean_up()?;
         }
-        let response = self.run.response_of(&context, session);
+        let response = response_of(&context, session);
         let message = match response.rows_affected {
             Some(rows) => format!("{rows} rows"),
             None => "OK".to_owned(),
@@ -176,7 +176,9 @@ impl<'a> NodeWorker<'a> {
             found.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
         })?;
         if let Some(session) = &surroundings.session {
-            returned_relations(&returned).into_iter().for_each(|relation| session.relation_added(relation));
+            for relation in returned_relations(&returned) {
+                session.relation_added(relation);
+            }
         }
         Ok(context)
     }

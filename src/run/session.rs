@@ -115,6 +115,7 @@ impl WorkerSession {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "every caller returns it boxed: errors are rare and large")]
 fn failed(sql: &str, error: DatabaseError) -> Box<FailedStatement> {
     Box::new(FailedStatement { sql: sql.to_owned(), error })
 }

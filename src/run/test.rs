@@ -18,7 +18,7 @@ pub struct Verdict {
     pub diagnostic: Option<Diagnostic>,
 }
 
-/// Reads the one row that a test's query gives: failures, should_warn, should_error.
+/// Reads the one row that a test's query gives: `failures`, `should_warn`, `should_error`.
 pub fn judge(node: &Node, table: &Table) -> Result<Verdict, Diagnostic> {
     let cell = |column: &str| table.position(column).and_then(|position| table.rows.first()?.get(position));
     let (Some(failures), Some(should_warn), Some(should_error)) =
