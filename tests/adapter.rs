@@ -61,6 +61,7 @@ conformance! { duckdb:
     the_last_statement_answers,
     rows_written_are_counted,
     plain_types_keep_their_values,
+    the_first_of_each_group_is_the_first,
     errors_point_into_the_whole_text,
     a_transaction_is_whole_or_nothing,
     transactions_do_not_see_each_other,
@@ -115,6 +116,17 @@ fn plain_types_keep_their_values(stage: &Stage) {
             Cell::Timestamp(day(1969, 12, 31).and_hms_micro_opt(23, 59, 59, 123_456).expect("a timestamp")),
         ]]
     );
+}
+
+/// What deduplication rests on. A NULL before the greatest value must not hide it.
+fn the_first_of_each_group_is_the_first(stage: &Stage) {
+    let (mut connection, table) = (stage.connect(), stage.table("graded"));
+    let sql = format!(
+        "create table {table} (k integer, name varchar(10), v decimal(12, 2));
+        insert into {table} values (1, 'none', null), (1, 'ten', 10), (1, 'five', 5);
+        select name from (select *, row_number() over (partition by k order by v desc nulls last) as n from {table}) t where n = 1"
+    );
+    assert_eq!(scalar(&mut *connection, &sql), Cell::Text("ten".into()));
 }
 
 fn errors_point_into_the_whole_text(stage: &Stage) {

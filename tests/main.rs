@@ -10,4 +10,5 @@ mod snapshots;
 mod snowflake_functions;
 mod snowflake_macros;
 mod support;
+mod template;
 mod tidy;

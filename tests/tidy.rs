@@ -331,6 +331,32 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn commands_in_the_documents_exist() {
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_strata")).arg("--help").output().expect("strata starts");
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let known: BTreeSet<&str> = help.lines().filter_map(|line| line.strip_prefix("  ")).map(first_word).collect();
+    let mut pages = files("docs", &[".md"]);
+    pages.extend(files("project_template", &[".md", ".yml"]));
+    pages.push(File { path: "README.md".into(), text: read("README.md") });
+    let mut offenders = Vec::new();
+    for page in pages {
+        let commands = page.text.match_indices("strata ").filter(|(offset, _)| {
+            // Only what stands as a command: at the start of a line or of a `code span`, or behind `&& `.
+            let before = page.text[..*offset].trim_end_matches(' ');
+            before.is_empty() || before.ends_with(['\n', '`']) || before.ends_with("&&") || before.ends_with("run:")
+        });
+        for (offset, matched) in commands {
+            let verb = first_word(&page.text[offset + matched.len()..]);
+            if !verb.is_empty() && !known.contains(verb) {
+                offenders.push(format!("{}:{} strata {verb}", page.path, line_of(&page.text, offset)));
+            }
+        }
+    }
+    assert!(known.contains("build"), "{help}");
+    assert_none(&offenders, "a command that a document names is one that `strata --help` lists");
+}
+
+#[test]
 fn code_only_blanks_comments_and_strings() {
     let text = "use a::b; // c::d\nlet s = \"e::f \\\" g::h\"; let r = r#\"i::\"j\"#; let c = '\"'; k::<'static>();";
     let code = code_only(text);

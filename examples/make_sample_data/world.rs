@@ -335,7 +335,7 @@ fn add_new(random: &mut Random, world: &mut World, next: &mut impl FnMut() -> Na
 
 fn change_orders(random: &mut Random, world: &mut World) {
     let since = extraction_time(world.day) - Duration::days(1);
-    let until = extraction_time(world.day) - Duration::hours(1);
+    let until = extraction_time(world.day) - Duration::hours(2);
     for index in (40..1_540).step_by(100) {
         world.orders[index].status = "returned";
         world.orders[index].modified = seconds(random, since, until);

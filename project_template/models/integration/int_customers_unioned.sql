@@ -1,4 +1,5 @@
 {#- Both systems' records with the same columns. Staging has already brought each into this shape. -#}
+{{ config(materialized='view') }}
 
 with crm_customers as (
 

@@ -3,7 +3,8 @@
 
   - `changed_at` says when a version began, not whether there is one: that is decided by comparing the tracked columns,
     NULL-safe. A record that was only written again makes no version.
-  - `customer_status` depends on the day one looks from, so it makes no version; it is kept up to date in the current one.
+  - `customer_status` depends on the day one looks from, so a difference in it makes no version; it is overwritten
+    in the current one.
   - A customer that is gone from the source is closed; one that comes back gets a new version.
   - If more than 5 % of the customers were to be closed in one run, the run is refused: that is a broken extraction
     rather than a bad day.

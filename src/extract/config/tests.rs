@@ -1,3 +1,5 @@
+//! Configs of connectors and tables: what is read, and how complaints point at it.
+
 use super::super::tests::{config, frames, try_config};
 use super::*;
 use std::time::Duration;
