@@ -287,10 +287,10 @@ fn the_recorder_changes_nothing(stage: &Stage) {
         .expect("nothing is run but the temporary table");
     assert_eq!(scalar(&mut *connection, "select a from batch"), Cell::Integer(2));
     connection.commit().expect("it commits");
-    let recorded: Vec<String> = recorder.recorded().into_iter().map(|one| one.sql).collect();
+    let notes: Vec<String> = recorder.recorded().into_iter().map(|one| one.sql).collect();
     let drop_table = format!("drop table {table}");
     assert_eq!(
-        recorded,
+        notes,
         ["begin", "create temporary table batch as select 2 as a", &drop_table, "insert into x select 1", "commit"]
     );
     assert_eq!(scalar(&mut *stage.connect(), &format!("select a from {table}")), Cell::Integer(1));
@@ -311,10 +311,7 @@ fn a_database_that_another_process_holds_names_it() {
     let mut said = BufReader::new(holder.stdout.take().expect("its output")).lines();
     assert!(said.any(|line| line.expect("a line").ends_with("open")));
     let settings = DuckDbSettings { path, lock_wait: Duration::ZERO, ..DuckDbSettings::default() };
-    let error = match DuckDb::open(settings.clone()) {
-        Ok(_) => panic!("two processes on the same file"),
-        Err(error) => error,
-    };
+    let Err(error) = DuckDb::open(settings.clone()) else { panic!("two processes on the same file") };
     assert_eq!(error.kind, DatabaseErrorKind::Connection);
     assert!(error.message.contains(&format!("is opened by process {}", holder.id())), "{error}");
     // Whoever waits gets the database as soon as it is free.
