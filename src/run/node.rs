@@ -193,7 +193,11 @@ impl<'a> NodeWorker<'a> {
         let context = self.call_materialization(node, &compiled, &surroundings)?;
         session.finish().map_err(|failed| database(node, &failed.error))?;
         let (response, table) = crate::jinja::context::main_result(&context).unwrap_or_default();
-        let verdict = test::judge(node, &table)?;
+        let mut verdict = test::judge(node, &table)?;
+        if verdict.status == Status::Warn && self.run.options.warn_error {
+            verdict.status = Status::Fail;
+            verdict.diagnostic = verdict.diagnostic.map(Diagnostic::into_error);
+        }
         Ok(Success {
             status: verdict.status,
             message: verdict.message,
