@@ -1,9 +1,7 @@
 //! What a profile's target says of a DuckDB database.
 
-use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::name::{quote_identifier, quote_literal};
-use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// How a DuckDB database is opened.
@@ -49,25 +47,6 @@ pub struct Attachment {
     pub read_only: bool,
 }
 
-/// The keys of a target that are read here.
-const READ: [&str; 9] =
-    ["path", "database", "schema", "read_only", "settings", "config_options", "extensions", "attach", "lock_wait"];
-/// The keys that other parts read.
-const KNOWN: [&str; 3] = ["type", "threads", "extract"];
-/// What dbt-duckdb has and this adapter has not.
-const UNSUPPORTED: [&str; 10] = [
-    "plugins",
-    "filesystems",
-    "secrets",
-    "module_paths",
-    "remote",
-    "use_credential_provider",
-    "is_ducklake",
-    "disable_transactions",
-    "keep_open",
-    "retries",
-];
-
 impl Default for DuckDbSettings {
     fn default() -> Self {
         Self {
@@ -84,35 +63,6 @@ impl Default for DuckDbSettings {
 }
 
 impl DuckDbSettings {
-    /// The settings of a rendered profile target (`type: duckdb`). A relative `path` counts from `directory`.
-    /// The second value are warnings: keys that nothing reads.
-    pub fn from_target(target: &Map<String, Value>, directory: &Path) -> Result<(Self, Vec<Diagnostic>), Diagnostic> {
-        let mut settings = Self::default();
-        if let Some(key) = UNSUPPORTED.iter().find(|key| target.get(**key).is_some_and(|value| !value.is_null())) {
-            return Err(Diagnostic::error(Code::NotSupported, format!("the DuckDB target's `{key}` is not supported"))
-                .help("remove it, or create what it stands for with an `on-run-start` hook"));
-        }
-        if let Some(path) = text(target, "path")? {
-            settings.path = resolve(&path, directory);
-        }
-        if let Some(schema) = text(target, "schema")? {
-            settings.schema = schema;
-        }
-        settings.read_only = flag(target, "read_only")?;
-        settings.settings = pairs(target, "settings")?;
-        settings.config_options = pairs(target, "config_options")?;
-        settings.extensions = list(target, "extensions")?.iter().map(extension).collect::<Result<_, _>>()?;
-        settings.attach =
-            list(target, "attach")?.iter().map(|value| attachment(value, directory)).collect::<Result<_, _>>()?;
-        if let Some(value) = target.get("lock_wait").filter(|value| !value.is_null()) {
-            let seconds = value.as_f64().filter(|seconds| (0.0..1e9).contains(seconds));
-            settings.lock_wait =
-                seconds.map(Duration::from_secs_f64).ok_or_else(|| wrong("lock_wait", "a number of seconds"))?;
-        }
-        settings.check_database(text(target, "database")?.as_deref())?;
-        Ok((settings, unknown_keys(target)))
-    }
-
     /// The name that DuckDB gives the database: the file's name up to its first dot.
     pub fn database_name(&self) -> String {
         if self.is_in_memory() {
@@ -123,21 +73,6 @@ impl DuckDbSettings {
         let name = file.split('.').next().unwrap_or_default().to_owned();
         // DuckDB keeps these names for itself.
         if matches!(name.as_str(), "temp" | "system" | "main") { format!("{name}_db") } else { name }
-    }
-
-    /// A `database` in the profile must be one that will be there.
-    fn check_database(&self, database: Option<&str>) -> Result<(), Diagnostic> {
-        let Some(database) = database else { return Ok(()) };
-        let name = self.database_name();
-        let attached = self.attach.iter().any(|attached| attached.alias.as_deref() == Some(database));
-        if database.eq_ignore_ascii_case(&name) || attached {
-            return Ok(());
-        }
-        Err(Diagnostic::error(
-            Code::Profile,
-            format!("the target says `database: {database}`, but DuckDB names the database of {} `{name}`", self.path),
-        )
-        .help(format!("write `database: {name}`, or leave it out")))
     }
 
     fn is_in_memory(&self) -> bool {
@@ -196,99 +131,4 @@ impl Attachment {
         let options = if options.is_empty() { String::new() } else { format!(" ({})", options.join(", ")) };
         format!("attach if not exists {}{alias}{options}", quote_literal(&self.path))
     }
-}
-
-/// A path of a file system, from `directory` if it is relative; URLs and `:memory:` stay.
-fn resolve(path: &str, directory: &Path) -> String {
-    if path.is_empty() || path.contains(':') {
-        return path.to_owned();
-    }
-    let joined: PathBuf = directory.join(path);
-    joined.to_string_lossy().into_owned()
-}
-
-fn wrong(key: &str, wanted: &str) -> Diagnostic {
-    Diagnostic::error(Code::Profile, format!("the DuckDB target's `{key}` must be {wanted}"))
-}
-
-fn text(target: &Map<String, Value>, key: &str) -> Result<Option<String>, Diagnostic> {
-    match target.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(wrong(key, "a text")),
-    }
-}
-
-fn flag(target: &Map<String, Value>, key: &str) -> Result<bool, Diagnostic> {
-    match target.get(key) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(value)) => Ok(*value),
-        Some(_) => Err(wrong(key, "true or false")),
-    }
-}
-
-fn list(target: &Map<String, Value>, key: &str) -> Result<Vec<Value>, Diagnostic> {
-    match target.get(key) {
-        None | Some(Value::Null) => Ok(vec![]),
-        Some(Value::Array(items)) => Ok(items.clone()),
-        Some(_) => Err(wrong(key, "a list")),
-    }
-}
-
-fn pairs(target: &Map<String, Value>, key: &str) -> Result<Vec<(String, String)>, Diagnostic> {
-    match target.get(key) {
-        None | Some(Value::Null) => Ok(vec![]),
-        Some(Value::Object(map)) => Ok(map.iter().map(|(name, value)| (name.clone(), scalar(value))).collect()),
-        Some(_) => Err(wrong(key, "a mapping of names to values")),
-    }
-}
-
-fn scalar(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn extension(value: &Value) -> Result<Extension, Diagnostic> {
-    match value {
-        Value::String(name) => Ok(Extension { name: name.clone(), repository: None }),
-        Value::Object(map) => match map.get("name").and_then(Value::as_str) {
-            Some(name) => Ok(Extension {
-                name: name.to_owned(),
-                repository: map.get("repo").or_else(|| map.get("repository")).map(scalar),
-            }),
-            None => Err(wrong("extensions", "a list of names, or of `{name: …, repo: …}`")),
-        },
-        _ => Err(wrong("extensions", "a list of names, or of `{name: …, repo: …}`")),
-    }
-}
-
-fn attachment(value: &Value, directory: &Path) -> Result<Attachment, Diagnostic> {
-    let wanted = || wrong("attach", "a list of `{path: …, alias: …, type: …, read_only: …}`");
-    let map = value.as_object().ok_or_else(wanted)?;
-    if let Some(key) = map.keys().find(|key| !["path", "alias", "type", "read_only"].contains(&key.as_str())) {
-        return Err(Diagnostic::error(Code::NotSupported, format!("`{key}` of an attached database is not supported")));
-    }
-    let path = text(map, "path")?.ok_or_else(wanted)?;
-    let kind = text(map, "type")?;
-    let path = if kind.as_deref().is_none_or(|kind| kind == "duckdb" || kind == "sqlite") {
-        resolve(&path, directory)
-    } else {
-        path
-    };
-    Ok(Attachment { path, alias: text(map, "alias")?, kind, read_only: flag(map, "read_only")? })
-}
-
-fn unknown_keys(target: &Map<String, Value>) -> Vec<Diagnostic> {
-    let known = || READ.iter().chain(&KNOWN).chain(&UNSUPPORTED).copied();
-    target
-        .keys()
-        .filter(|key| !known().any(|one| one == key.as_str()))
-        .map(|key| {
-            let found = Diagnostic::warning(Code::UnknownKey, format!("nothing reads `{key}` of a DuckDB target"));
-            match nearest(key, known()) {
-                Some(meant) => found.help(format!("did you mean `{meant}`?")),
-                None => found,
-            }
-        })
-        .collect()
 }
