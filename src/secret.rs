@@ -170,9 +170,9 @@ mod tests {
             basic("ab"),
             basic("abc"),
         ] {
-            let scrubbed = scrubber.scrub(&shown);
-            assert!(scrubbed.contains(MASK), "not masked: {shown}");
-            assert!(!scrubbed.contains("ss w") && !scrubbed.contains("p%40ss"), "{scrubbed}");
+            let masked = scrubber.scrub(&shown);
+            assert!(masked.contains(MASK), "not masked: {shown}");
+            assert!(!masked.contains("ss w") && !masked.contains("p%40ss"), "{masked}");
         }
     }
 

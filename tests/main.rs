@@ -3,6 +3,9 @@
 mod adapter;
 mod cases;
 mod cli;
+#[path = "../examples/crm_api/server.rs"]
+mod crm_api;
+mod extract;
 mod incremental;
 mod macros;
 mod scd2;

@@ -1,16 +1,17 @@
 //! An answer in JSON, and the parts of it that are wanted: the records and a few values of the paginator.
 //!
 //! Records stay the server's own text: a page is never built as a tree, and no number passes through binary
-//! floating point. Paths of names, indexes and one closing `[*]` are read in a single pass; any other JSONPath
+//! floating point. Paths of names, indexes and one closing `[*]` are read in a single pass; any other `JSONPath`
 //! costs a tree to find the places, but gives the same texts.
 
+use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json_path::PathElement;
 use std::fmt;
 
-/// A JSONPath as people wrote it.
+/// A path into a document, as people wrote it.
 #[derive(Debug, Clone)]
 pub struct Path {
     text: String,
@@ -84,10 +85,14 @@ pub fn read<'a>(text: &'a str, records: &Path, paths: &[Option<&Path>]) -> Resul
     let values = paths.iter().enumerate().filter_map(|(index, path)| Some((Slot::Value(index), (*path)?)));
     let all: Vec<(Slot, &Path)> = std::iter::once((Slot::Records, records)).chain(values).collect();
     if all.iter().all(|(_, path)| path.plain.is_some()) {
-        all.iter().for_each(|(slot, path)| want.add_plain(path, *slot));
+        for (slot, path) in &all {
+            want.add_plain(path, *slot);
+        }
     } else {
         let tree: serde_json::Value = serde_json::from_str(text)?;
-        all.iter().for_each(|(slot, path)| want.add_found(path, &tree, *slot));
+        for (slot, path) in &all {
+            want.add_found(path, &tree, *slot);
+        }
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Walk { want: &want, taken: &mut taken }.deserialize(&mut deserializer)?;
@@ -284,10 +289,8 @@ pub fn says_yes(raw: &str) -> bool {
 
 /// The names at the top of a document, for messages about a path that leads nowhere.
 pub fn top_names(text: &str) -> Vec<String> {
-    let tree: Result<FxHashMap<String, IgnoredAny>, _> = serde_json::from_str(text);
-    let mut names: Vec<String> = tree.map(|names| names.into_keys().collect()).unwrap_or_default();
-    names.sort();
-    names
+    let tree: Result<IndexMap<String, IgnoredAny>, _> = serde_json::from_str(text);
+    tree.map(|names| names.into_keys().collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

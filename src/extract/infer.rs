@@ -192,7 +192,9 @@ mod tests {
 
     fn type_of(values: &[&str]) -> Option<ColumnType> {
         let mut seen = Seen::default();
-        values.iter().for_each(|raw| seen.see(Kind::of(raw), raw));
+        for raw in values {
+            seen.see(Kind::of(raw), raw);
+        }
         seen.column_type()
     }
 

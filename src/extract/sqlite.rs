@@ -1,4 +1,4 @@
-//! Tables in SQLite database files.
+//! Tables in `SQLite` database files.
 //!
 //! One statement in one transaction reads one snapshot, row by row. A crashed run starts again: the file is near,
 //! and what was read before would belong to another snapshot.
@@ -59,7 +59,9 @@ fn live(request: &Request<'_>, config: &SqliteConfig, mut recorder: Option<RowRe
         .collect();
     let mut build = Build::begin(request, Manner { leaves_out: true, ..Manner::default() })?;
     build.restart()?;
-    columns.iter().for_each(|(name, _)| build.expect_column(name));
+    for (name, _) in &columns {
+        build.expect_column(name);
+    }
     let mut rows = statement.query(rusqlite::params_from_iter(parameters)).map_err(refused)?;
     let mut count = 0;
     while let Some(row) = rows.next().map_err(refused)? {
@@ -72,14 +74,13 @@ fn live(request: &Request<'_>, config: &SqliteConfig, mut recorder: Option<RowRe
                 None => broken = Some(name),
             }
         }
-        match broken {
-            Some(name) => build.reject(format!("`{name}` is no UTF-8"), 1, shown(&fields))?,
-            None => {
-                if let Some(recorder) = &mut recorder {
-                    recorder.row(&fields, request)?;
-                }
-                build.fields(fields, 1)?;
+        if let Some(name) = broken {
+            build.reject(format!("`{name}` is no UTF-8"), 1, shown(&fields))?;
+        } else {
+            if let Some(recorder) = &mut recorder {
+                recorder.row(&fields, request)?;
             }
+            build.fields(fields, 1)?;
         }
         if count % ROWS_A_STEP == 0 {
             request.check_cancelled()?;
@@ -159,13 +160,13 @@ fn statement(
         && let Some(bound) = coarse_bound(incremental.kind, &since)
     {
         let field = quote_identifier(&incremental.field);
-        sql.push_str(&format!(" where {field} >= ?1 or {field} is null"));
+        sql = format!("{sql} where {field} >= ?1 or {field} is null");
         parameters.push(bound);
     }
     Ok((sql, parameters))
 }
 
-/// A bound that SQLite's comparison of texts can be trusted with, and that an index helps with: timestamps of one
+/// A bound that `SQLite`'s comparison of texts can be trusted with, and that an index helps with: timestamps of one
 /// column may be written in several shapes and offsets, their dates are not. What is too much is left out as it is
 /// read.
 fn coarse_bound(kind: WatermarkKind, since: &Since) -> Option<Value> {
@@ -228,7 +229,7 @@ fn field<'a>(name: &'a str, value: ValueRef<'_>) -> Option<Field<'a>> {
     Some(Field { name: Cow::Borrowed(name), raw: Cow::Owned(raw), kind })
 }
 
-/// The type of a column that has only NULLs, by SQLite's rules for declared types.
+/// The type of a column that has only NULLs, by `SQLite`'s rules for declared types.
 fn declared_type(declared: &str) -> ColumnType {
     let declared = declared.to_ascii_uppercase();
     let has = |part: &str| declared.contains(part);

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::project::yaml::Reader;
 use std::path::PathBuf;
 
-/// A table in a SQLite database file.
+/// A table in a `SQLite` database file.
 #[derive(Debug, Clone)]
 pub struct SqliteConfig {
     /// The file, relative to the project's root.

@@ -38,7 +38,7 @@ pub struct ExtractConfig {
 pub enum Connector {
     /// A REST API.
     Rest(Box<RestConfig>),
-    /// A SQLite database file.
+    /// A `SQLite` database file.
     Sqlite(SqliteConfig),
     /// Files.
     Files(FilesConfig),

@@ -483,7 +483,7 @@ pub(super) fn read_pairs(reader: &mut Reader<'_>, key: &'static str) -> Vec<(Str
     pairs
 }
 
-/// A JSONPath.
+/// A path into an answer.
 pub(super) fn path_of(reader: &mut Reader<'_>, key: &'static str) -> Option<Path> {
     let (text, place) = reader.placed_text(key)?;
     match Path::parse(&text) {

@@ -52,7 +52,9 @@ pub fn read(
                     .at(request.config.place.clone(), "for this table")
                     .into());
             }
-            found.iter().for_each(|name| build.expect_column(name));
+            for name in &found {
+                build.expect_column(name);
+            }
             if !header {
                 take(build, &found, &values, page, text)?;
             }
@@ -99,14 +101,16 @@ fn repeated(names: &[String]) -> Option<&String> {
 /// Reads one record, which may have line ends within quotes, without its own line end. False at the end.
 fn next_record(lines: &mut impl BufRead, record: &mut Vec<u8>) -> io::Result<bool> {
     record.clear();
-    let mut quotes = 0;
+    let mut in_quotes = false;
     loop {
         let start = record.len();
         if lines.read_until(b'\n', record)? == 0 {
             break;
         }
-        quotes += record[start..].iter().filter(|byte| **byte == b'"').count();
-        if quotes % 2 == 0 || record.len() > LONGEST {
+        for byte in &record[start..] {
+            in_quotes ^= *byte == b'"';
+        }
+        if !in_quotes || record.len() > LONGEST {
             break;
         }
     }

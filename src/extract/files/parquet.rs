@@ -70,14 +70,13 @@ fn column_type(element: &Thing) -> ColumnType {
     if let Some((kind, content)) = element.get(10).and_then(Thing::only_field) {
         let utc = matches!(content.get(1), Some(Thing::Boolean(true)));
         match kind {
-            1 | 4 => return ColumnType::Text,
+            1 | 4 | 14 => return ColumnType::Text,
             5 => return decimal().unwrap_or(ColumnType::Double),
             6 => return ColumnType::Date,
             7 => return ColumnType::Time,
             8 if utc => return ColumnType::TimestampTz,
             8 => return ColumnType::Timestamp,
             12 => return ColumnType::Json,
-            14 => return ColumnType::Text,
             _ => {}
         }
     }

@@ -57,17 +57,6 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// The pages that probably follow a page of `count` records, to be asked for at the same time.
-    pub fn ahead(&self, mark: &Mark, count: u64, most: usize) -> Vec<Mark> {
-        match mark {
-            Mark::Page(number) => (1..=most as u64).map(|step| Mark::Page(number + step)).collect(),
-            Mark::Offset(offset) if count > 0 => {
-                (1..=most as u64).map(|step| Mark::Offset(offset + step * count)).collect()
-            }
-            _ => vec![],
-        }
-    }
-
     /// The request for a page.
     pub fn ask(&self, mark: &Mark) -> Result<Ask, Diagnostic> {
         let mut params = self.config.params.clone();
@@ -242,6 +231,17 @@ pub const MORE: usize = 0;
 pub const TOTAL: usize = 1;
 /// The cursor or the link.
 pub const CURSOR: usize = 2;
+
+/// The pages that probably follow a page of `count` records, to be asked for at the same time.
+pub fn ahead(mark: &Mark, count: u64, most: usize) -> Vec<Mark> {
+    match mark {
+        Mark::Page(number) => (1..=most as u64).map(|step| Mark::Page(number + step)).collect(),
+        Mark::Offset(offset) if count > 0 => {
+            (1..=most as u64).map(|step| Mark::Offset(offset + step * count)).collect()
+        }
+        _ => vec![],
+    }
+}
 
 /// Sets a parameter, in the place of one of that name.
 fn set(params: &mut Vec<(String, String)>, name: &str, value: String) {

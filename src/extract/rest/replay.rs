@@ -44,10 +44,6 @@ impl<'a> Recording<'a> {
         Ok(Self { request, config, exchanges, used })
     }
 
-    fn matches(&self, ask: &Ask, line: &RequestLine, exchange: &Exchange) -> bool {
-        *line == ask.line && exchange.head.json == ask.recorded_json
-    }
-
     /// Whether a recording that was asked from `recorded` on has all rows from `asked` on.
     fn covers(&self, recorded: Option<&str>, asked: Option<&str>) -> bool {
         let kind = self.config.incremental.as_ref().map(|incremental| incremental.by.kind);
@@ -72,7 +68,7 @@ impl<'a> Recording<'a> {
             Some(json) => format!("{} with {json}", ask.line),
             None => ask.line.to_string(),
         };
-        let asked_before = self.exchanges.iter().any(|(line, exchange)| self.matches(ask, line, exchange));
+        let asked_before = self.exchanges.iter().any(|(line, exchange)| matches(ask, line, exchange));
         let message = if asked_before {
             format!("the recording of `{}` has no further answer to {asked}", self.request.table)
         } else {
@@ -85,11 +81,15 @@ impl<'a> Recording<'a> {
     }
 }
 
+fn matches(ask: &Ask, line: &RequestLine, exchange: &Exchange) -> bool {
+    *line == ask.line && exchange.head.json == ask.recorded_json
+}
+
 impl Transport for Recording<'_> {
     fn send(&self, ask: &Ask) -> Result<Answer, Trouble> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let found = (self.exchanges.iter().enumerate())
-            .find(|(index, (line, exchange))| !used[*index] && self.matches(ask, line, exchange));
+            .find(|(index, (line, exchange))| !used[*index] && matches(ask, line, exchange));
         let Some((index, (_, exchange))) = found else { return Err(Trouble::Final(self.missing(ask))) };
         if !self.covers(exchange.head.since.as_deref(), ask.since.as_deref()) {
             let from =

@@ -141,7 +141,7 @@ impl<'a> Sender<'a> {
             let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
             let start = now.max(*free_at);
             *free_at = start + Duration::from_secs_f64(1.0 / per_second);
-            start - now
+            start.saturating_sub(now)
         };
         if !wait.is_zero() {
             self.request.clock.sleep(wait, self.request.cancel);

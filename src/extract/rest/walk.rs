@@ -10,7 +10,7 @@ use super::super::position::latest_at;
 use super::super::recording::ExchangeRecorder;
 use super::super::{Fetched, Request, SourcesMode};
 use super::client::Server;
-use super::pages::{Mark, Pages, SoFar};
+use super::pages::{Mark, Pages, SoFar, ahead};
 use super::replay::Recording;
 use super::send::{Sender, Sent};
 use super::transport::{Ask, Transport};
@@ -201,7 +201,7 @@ impl Walk<'_> {
             Some(missing) if last_count > 0 => usize::try_from(missing.div_ceil(last_count)).unwrap_or(usize::MAX),
             _ => usize::MAX,
         };
-        marks.extend(self.pages.ahead(mark, last_count, most.min(useful.saturating_sub(1))));
+        marks.extend(ahead(mark, last_count, most.min(useful.saturating_sub(1))));
         let asks = marks.iter().map(|mark| self.pages.ask(mark)).collect::<Result<Vec<Ask>, Diagnostic>>()?;
         if let [ask] = asks.as_slice() {
             return Ok(vec![(mark.clone(), self.send(ask))]);

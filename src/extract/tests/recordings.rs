@@ -49,9 +49,8 @@ fn a_recorded_api_replays_without_network_and_without_secrets() {
     let bench = Bench::new();
     let recordings = bench.directory.path().join("recordings");
     let connector = format!("type: rest\nbase_url: {}/api\n{AUTH}", server.url());
-    let table = TABLE.replace("note", "note");
     let live = bench
-        .fetch(&config(&connector, &table), |request| {
+        .fetch(&config(&connector, TABLE), |request| {
             request.mode = SourcesMode::Live { record: Some(recordings.clone()) };
             request.staging_directory.push("live");
         })
@@ -62,7 +61,7 @@ fn a_recorded_api_replays_without_network_and_without_secrets() {
     drop(server);
     let elsewhere = format!("type: rest\nbase_url: http://nowhere.invalid/api\n{AUTH}");
     let replay = |change: &dyn Fn(&mut Request<'_>)| {
-        bench.fetch(&config(&elsewhere, &table), |request| {
+        bench.fetch(&config(&elsewhere, TABLE), |request| {
             request.mode = SourcesMode::Replay(recordings.clone());
             request.staging_directory.push("replay");
             change(request);

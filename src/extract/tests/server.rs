@@ -9,7 +9,6 @@ use url::Url;
 /// A request as the server saw it.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    pub(super) method: String,
     pub(super) path: String,
     pub(super) params: Vec<(String, String)>,
     pub(super) headers: Vec<(String, String)>,
@@ -115,10 +114,9 @@ fn answer(mut stream: TcpStream, all: &Mutex<Vec<Seen>>, handler: &Handler) -> s
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let mut words = line.split_whitespace();
-    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(()) };
+    let Some(target) = words.nth(1) else { return Ok(()) };
     let url = Url::parse(&format!("http://server{target}")).map_err(std::io::Error::other)?;
     let mut seen = Seen {
-        method: method.to_owned(),
         path: url.path().to_owned(),
         params: url.query_pairs().into_owned().collect(),
         headers: vec![],

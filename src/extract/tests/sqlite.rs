@@ -1,6 +1,7 @@
-//! Tables in SQLite files.
+//! Tables in `SQLite` files.
 
 use super::*;
+use crate::adapter::ColumnType::{BigInt, Binary, Double, Text};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -18,8 +19,8 @@ fn execute(bench: &Bench, sql: &str) {
     connection.execute_batch(sql).expect("SQL");
 }
 
-fn since(text: &str) -> Option<Watermark> {
-    Some(Watermark { kind: WatermarkKind::Timestamp, ..watermark(text) })
+fn since(text: &str) -> Watermark {
+    Watermark { kind: WatermarkKind::Timestamp, ..watermark(text) }
 }
 
 const CUSTOMERS: &str =
@@ -35,14 +36,13 @@ const CUSTOMERS: &str =
 fn rows_come_with_their_types() {
     let bench = bench(CUSTOMERS);
     let fetched = bench.fetch(&config(CONNECTOR, INCREMENTAL), |_| {}).expect("rows");
-    use ColumnType::{BigInt, Binary, Double, Text};
     let types: Vec<ColumnType> = fetched.batch.columns.iter().map(|(_, found)| found.clone()).collect();
     assert_eq!(types, [BigInt, Text, Double, Binary, BigInt, Text]);
     assert_eq!(
         rows(&fetched.batch)[0],
         json!({"id": 1, "name": "Ann 'A' \"x\"", "credit": 12.5, "photo": "AP8=", "never": null, "at": "2024-02-05 06:00:00"})
     );
-    assert_eq!(fetched.watermark, since("2024-02-06 00:00:00"));
+    assert_eq!(fetched.watermark, Some(since("2024-02-06 00:00:00")));
     assert!(fetched.complete);
 }
 
@@ -50,7 +50,8 @@ fn rows_come_with_their_types() {
 fn what_changed_is_found_exactly_whatever_the_shape_of_the_timestamps() {
     let bench = bench(CUSTOMERS);
     let config = config(CONNECTOR, INCREMENTAL);
-    let fetched = bench.fetch(&config, |request| request.watermark = since("2024-02-05T06:00:00.0")).expect("rows");
+    let fetched =
+        bench.fetch(&config, |request| request.watermark = Some(since("2024-02-05T06:00:00.0"))).expect("rows");
     assert_eq!(ids(&fetched), [1, 3, 4, i64::MAX]);
     assert!(!fetched.complete);
 }
@@ -91,7 +92,7 @@ fn a_recorded_table_replays_as_it_was() {
     let bench = bench(CUSTOMERS);
     let recordings = bench.directory.path().join("recordings");
     for (table, before) in
-        [(INCREMENTAL, None), (INCREMENTAL, since("2024-02-05 06:00:00")), ("columns: [id, credit]\n", None)]
+        [(INCREMENTAL, None), (INCREMENTAL, Some(since("2024-02-05 06:00:00"))), ("columns: [id, credit]\n", None)]
     {
         let config = config(CONNECTOR, table);
         let fetch = |mode: SourcesMode, watermark: Option<Watermark>| {

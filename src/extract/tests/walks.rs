@@ -2,6 +2,7 @@
 
 use super::server::{Reply, Seen, Server};
 use super::*;
+use crate::adapter::ColumnType::{BigInt, Boolean, Decimal, Double, Json, Text};
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::Arc;
@@ -137,7 +138,6 @@ fn values_are_held_exactly() {
     let server = Server::start(move |_| Reply::json(body));
     let bench = Bench::new();
     let fetched = bench.fetch(&config(&rest(&server, ""), PAGED), |_| {}).expect("rows");
-    use ColumnType::{BigInt, Boolean, Decimal, Double, Json, Text};
     let columns: Vec<(&str, ColumnType)> =
         fetched.batch.columns.iter().map(|(name, found)| (name.as_str(), found.clone())).collect();
     assert_eq!(
@@ -209,7 +209,7 @@ proptest! {
         let serve = |size: usize| {
             let rows = Arc::clone(&rows);
             Server::start(move |seen: &Seen| {
-                let start = (page(seen) as usize - 1) * size;
+                let start = (usize::try_from(page(seen)).expect("a small number") - 1) * size;
                 let end = rows.len().min(start + size);
                 let data = rows.get(start..end).unwrap_or_default().join(",");
                 Reply::json(format!(r#"{{"data": [{data}], "more": {}, "total": {}}}"#, end < rows.len(), rows.len()))
