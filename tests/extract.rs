@@ -4,6 +4,9 @@ use crate::crm_api::{CLIENT_ID, CLIENT_SECRET, Crm, Settings};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use strata::adapter::ColumnType::{
+    BigInt, Binary, Boolean, Date, Decimal, Double, Json, Text, Time, Timestamp, TimestampTz,
+};
 use strata::adapter::{Adapter as _, Batch, Cell, ColumnType, DuckDb, DuckDbSettings, Table};
 use strata::diagnostic::{Style, render};
 use strata::extract::{ExtractConfig, Fetched, Request, SourcesMode, SystemClock, fetch, parse_config};
@@ -62,7 +65,7 @@ impl Bench {
             batch.columns.iter().map(|(name, found)| format!("\"{name}\" {}", adapter.type_word(found))).collect();
         connection.execute(&format!("create or replace table batch ({})", columns.join(", "))).expect("a table");
         connection.load(&RelationName::new(None, "main", "batch", Quoting::NONE), batch).expect("rows");
-        connection.execute("from batch order by 1").expect("rows").table
+        connection.execute("from batch order by id").expect("rows").table
     }
 }
 
@@ -144,7 +147,6 @@ fn parquet_files_are_loaded_as_they_are() {
     let fetched = bench.fetch(&config("type: files", "path: a.parquet\n"), "staging", live());
     assert_eq!((fetched.rows, fetched.complete), (2, true));
     let types: Vec<ColumnType> = fetched.batch.columns.iter().map(|(_, found)| found.clone()).collect();
-    use ColumnType::{BigInt, Binary, Boolean, Date, Decimal, Double, Json, Text, Time, Timestamp, TimestampTz};
     assert_eq!(
         types,
         [BigInt, BigInt, Text, Decimal(10, 2), Double, Boolean, Date, Timestamp, TimestampTz, Json, Json, Binary, Time]

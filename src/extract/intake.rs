@@ -37,6 +37,8 @@ pub struct Rules {
 /// Takes in the records of one table.
 pub struct Intake {
     rules: Rules,
+    /// The types that values have to fit: the declared ones, and those of a recording.
+    read_as: FxHashMap<String, ColumnType>,
     columns: Vec<Column>,
     index: FxHashMap<String, usize>,
     highest: Option<(String, Position)>,
@@ -49,9 +51,8 @@ pub struct Intake {
 struct Column {
     name: String,
     seen: Seen,
-    declared: Option<ColumnType>,
-    /// The type that values have to fit: the declared one, or that of a recording.
-    read_as: Option<ColumnType>,
+    /// Whether values have to fit a type that is known, so that they say nothing about it.
+    is_typed: bool,
     /// The row that had this column last, to notice two fields of one name.
     last_row: u64,
 }
@@ -77,8 +78,11 @@ pub enum Outcome {
 impl Intake {
     /// An intake that has seen nothing.
     pub fn new(rules: Rules) -> Self {
+        let mut read_as: FxHashMap<String, ColumnType> = rules.recorded.iter().cloned().collect();
+        read_as.extend(rules.declared.iter().cloned());
         let mut intake = Self {
             rules,
+            read_as,
             columns: Vec::new(),
             index: FxHashMap::default(),
             highest: None,
@@ -94,12 +98,6 @@ impl Intake {
         for (name, recorded) in intake.rules.recorded.clone() {
             let at = intake.position(&name);
             intake.columns[at].seen = intake.columns[at].seen.join(Seen::of_type(&recorded));
-            intake.columns[at].read_as = Some(recorded);
-        }
-        for (name, declared) in intake.rules.declared.clone() {
-            let at = intake.position(&name);
-            intake.columns[at].read_as = Some(declared.clone());
-            intake.columns[at].declared = Some(declared);
         }
         intake
     }
@@ -167,12 +165,11 @@ impl Intake {
                 Some(_) => {}
             }
         }
-        if self.rules.declared.is_empty() && self.rules.recorded.is_empty() {
+        if self.read_as.is_empty() {
             return Ok(());
         }
         for field in fields {
-            let column = self.index.get(field.name.as_ref()).map(|at| &self.columns[*at]);
-            if let Some(read_as) = column.and_then(|column| column.read_as.as_ref())
+            if let Some(read_as) = self.read_as.get(field.name.as_ref())
                 && !fit(field, read_as)
             {
                 return Err(format!("`{}` is no {}: {}", field.name, type_word(read_as), shortened(&field.raw)));
@@ -246,7 +243,7 @@ impl Intake {
             let column = &mut self.columns[at];
             repeated |= column.last_row == row;
             column.last_row = row;
-            if column.read_as.is_none() {
+            if !column.is_typed {
                 column.seen.see(field.kind, &field.raw);
             }
         }
@@ -260,8 +257,7 @@ impl Intake {
         self.columns.push(Column {
             name: name.to_owned(),
             seen: Seen::default(),
-            declared: None,
-            read_as: None,
+            is_typed: self.read_as.contains_key(name),
             last_row: 0,
         });
         self.index.insert(name.to_owned(), self.columns.len() - 1);
@@ -278,13 +274,18 @@ impl Intake {
         self.highest.as_ref().map(|(text, _)| text.as_str())
     }
 
-    /// Names and types of the columns, those of earlier batches first. `empty_type` gives the type of a column
-    /// that has only NULLs.
+    /// Names and types of the columns: those of earlier batches, those of the rows, then those that are declared
+    /// and never came. `empty_type` gives the type of a column that has only NULLs.
     pub fn columns(&self, empty_type: impl Fn(&str) -> ColumnType) -> Vec<(String, ColumnType)> {
-        let column_type = |column: &Column| {
-            column.declared.clone().or_else(|| column.seen.column_type()).unwrap_or_else(|| empty_type(&column.name))
+        let declared = |name: &str| {
+            self.rules.declared.iter().find(|(column, _)| column == name).map(|(_, declared)| declared.clone())
         };
-        self.columns.iter().map(|column| (column.name.clone(), column_type(column))).collect()
+        let column_type = |column: &Column| {
+            declared(&column.name).or_else(|| column.seen.column_type()).unwrap_or_else(|| empty_type(&column.name))
+        };
+        let seen = self.columns.iter().map(|column| (column.name.clone(), column_type(column)));
+        let missing = self.rules.declared.iter().filter(|(name, _)| !self.index.contains_key(name));
+        seen.chain(missing.cloned()).collect()
     }
 
     /// What is wrong with the columns as a whole: names that only differ by case, a key or an incremental field

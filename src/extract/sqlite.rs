@@ -349,10 +349,7 @@ impl RowRecorder {
 
     fn finish(mut self, request: &Request<'_>, fetched: &Fetched) -> Result<(), Diagnostic> {
         self.rows.flush().map_err(|cause| unwritable(&self.path, &cause))?;
-        // Declared types are the project's, not the source's: the recording keeps what the source showed.
-        let declared = |name: &str| request.config.columns.iter().any(|(column, _)| column == name);
         let columns = (fetched.batch.columns.iter())
-            .filter(|(name, _)| !declared(name))
             .map(|(name, column_type)| MetaColumn { name: name.clone(), column_type: type_word(column_type) })
             .collect();
         let since = request.since()?.map(|since| since.text);

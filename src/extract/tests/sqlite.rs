@@ -70,7 +70,7 @@ fn queries_and_columns_are_chosen() {
     let table = "query: select id, name, at from customers where id < 4;\ncolumns: [id, {name: at, type: timestamp}]\n";
     let fetched = bench.fetch(&config(CONNECTOR, table), |_| {}).expect("rows");
     assert_eq!(rows(&fetched.batch)[0], json!({"id": 1, "at": "2024-02-05 06:00:00"}));
-    assert_eq!(fetched.batch.columns[0].1, ColumnType::Timestamp);
+    assert_eq!(fetched.batch.columns[1].1, ColumnType::Timestamp);
 }
 
 #[test]
