@@ -22,17 +22,13 @@ Client id and secret are `demo` and `demo-secret`.
 ";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            // Nothing is left to be done if standard error is closed.
-            drop(writeln!(std::io::stderr(), "{message}"));
-            ExitCode::from(2)
-        }
-    }
+    let Err(message) = run();
+    // Nothing is left to be done if standard error is closed.
+    drop(writeln!(std::io::stderr(), "{message}"));
+    ExitCode::from(2)
 }
 
-fn run() -> Result<(), String> {
+fn run() -> Result<std::convert::Infallible, String> {
     let (mut port, mut lifetime, mut data) = (8089, 3600, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -50,6 +46,7 @@ fn run() -> Result<(), String> {
     let crm = Crm::start(&Settings { port, token_lifetime: std::time::Duration::from_secs(lifetime), data })?;
     writeln!(std::io::stdout(), "http://{} has {} customers", crm.address(), crm.count())
         .map_err(|cause| cause.to_string())?;
-    crm.wait();
-    Ok(())
+    loop {
+        std::thread::park();
+    }
 }

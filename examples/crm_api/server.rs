@@ -63,12 +63,6 @@ impl Crm {
     pub fn count(&self) -> usize {
         self.count
     }
-
-    /// Answers until the process ends.
-    #[allow(dead_code, reason = "tests start and drop the server, and never wait for it")]
-    pub fn wait(mut self) {
-        drop(self.thread.take().map(JoinHandle::join));
-    }
 }
 
 impl Drop for Crm {
@@ -131,7 +125,8 @@ impl Store {
         let mut whole = false;
         for head_path in sorted(directory)? {
             let name = head_path.to_string_lossy();
-            let Some(stem) = name.strip_suffix(".json").filter(|stem| !stem.ends_with(".body")) else { continue };
+            let number = name.strip_suffix(".json").filter(|stem| stem.ends_with(|last: char| last.is_ascii_digit()));
+            let Some(stem) = number else { continue };
             let head: Head = read_json(&head_path)?;
             let body: Body = read_json(Path::new(&format!("{stem}.body.json")))?;
             whole |= head.since.is_none();
