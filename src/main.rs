@@ -1,4 +1,4 @@
-//! strata.
+//! The program: everything is in the library.
 
 use std::process::ExitCode;
 

@@ -238,6 +238,12 @@ pub(crate) mod fixture {
         for node in [seed, staging, total].into_iter().chain(tests) {
             manifest.nodes.insert(node.unique_id.clone(), node);
         }
+        declare_others(&mut manifest, column);
+        manifest
+    }
+
+    /// What is no node: a source, a macro, a docs block.
+    fn declare_others(manifest: &mut Manifest, column: Column) {
         let yaml = SourceFile::new("models/schema.yml", "sources: [crm]");
         let source = Source {
             unique_id: "source.shop.crm.customers".into(),
@@ -281,7 +287,6 @@ pub(crate) mod fixture {
             block_contents: "All orders.".into(),
         };
         manifest.docs.insert(doc.unique_id.clone(), doc);
-        manifest
     }
 }
 

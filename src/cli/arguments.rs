@@ -1,5 +1,6 @@
 //! What was typed: the command line as clap reads it, environment variables included. What it means is settled
 //! in `settings`.
+#![expect(clippy::doc_markdown, reason = "these comments are help texts, shown on terminals as they are")]
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -108,6 +109,7 @@ impl Verb {
 }
 
 /// Flags that every verb takes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that was typed or not")]
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Project")]
 pub struct GlobalArguments {
@@ -196,6 +198,7 @@ pub struct GlobalArguments {
 
 /// Flags of dbt that scripts give and that switch nothing here, by design: strata keeps no parse cache, sends no
 /// statistics, checks for no new version, lists what exists by itself and writes no log file.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that was typed or not")]
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Without effect (strata keeps no parse cache, sends nothing, looks for no updates)")]
 pub struct FlagsWithoutEffect {

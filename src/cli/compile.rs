@@ -38,8 +38,8 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
         let compiler = workspace.compiler(vec![], &context.emit());
         let surroundings = surroundings(context, &workspace, introspect, false)?;
         return match compiler.compile_inline(text, inline_dialect(&workspace), &surroundings) {
-            Ok(compiled) => {
-                shown(&compiled, None);
+            Ok(query) => {
+                shown(&query, None);
                 Ok(Outcome::Success)
             }
             Err(found) => {
@@ -53,13 +53,13 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
     let order = workspace.ordered(&selected);
     let compiler = workspace.compiler(order.clone(), &context.emit());
     let surroundings = surroundings(context, &workspace, introspect, compiler.translates(&order))?;
-    let (compiled, found) = compiler.compile_all(&order, &surroundings);
+    let (nodes, found) = compiler.compile_all(&order, &surroundings);
     let failed = found.has_errors();
     context.reporter.found(&found);
-    keep(context, &workspace, &compiled)?;
+    keep(context, &workspace, &nodes)?;
     let named = |name: &str| arguments.selection.select.iter().any(|given| given == name);
     let mut any = false;
-    for one in &compiled {
+    for one in &nodes {
         let Some(node) = workspace.manifest.nodes.get(&one.unique_id) else { continue };
         if named(&node.name) {
             any = true;
@@ -68,7 +68,7 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
     }
     if !any && !context.settings.quiet {
         let directory = workspace.invocation.target_path.join("compiled");
-        let text = format!("Compiled {} of {} nodes into {}", compiled.len(), order.len(), directory.display());
+        let text = format!("Compiled {} of {} nodes into {}", nodes.len(), order.len(), directory.display());
         context.reporter.product(&Product::Text(text));
     }
     Ok(if failed { Outcome::Failure } else { Outcome::Success })

@@ -15,10 +15,13 @@ pub(super) fn install() {
 #[expect(clippy::print_stderr, reason = "reporters may be what panicked")]
 fn tell(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let payload = panic.payload();
+    let words =
+        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let backtrace = Backtrace::capture();
     eprintln!(
         "error[internal]: {}\n  |\n  = note: strata {} at {place}\n  = note: nothing is half done: what was not committed is undone, and `strata retry` goes on with the rest\n  = help: this is a defect of strata: please report the lines above with the command and, if you can, the project",
-        panic.payload_as_str().unwrap_or("strata failed in a way it should not"),
+        words.unwrap_or("strata failed in a way it should not"),
         env!("CARGO_PKG_VERSION"),
     );
     if backtrace.status() == std::backtrace::BacktraceStatus::Captured {

@@ -3,7 +3,7 @@
 use super::arguments::DebugArguments;
 use super::{Context, Outcome};
 use crate::diagnostic::Result;
-use crate::project::{Project, load};
+use crate::project::{Package, Project, load};
 use crate::report::Product;
 
 /// Shows versions, project, profile and target, and tries the connection.
@@ -35,7 +35,7 @@ fn described(project: &Project) -> String {
     let root = project.root_package();
     let target = &project.target;
     let packages: Vec<&str> =
-        project.packages[1..].iter().filter(|package| !package.embedded).map(|package| package.name()).collect();
+        project.packages[1..].iter().filter(|package| !package.embedded).map(Package::name).collect();
     let lines = [
         ("strata", env!("CARGO_PKG_VERSION").to_owned()),
         ("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),

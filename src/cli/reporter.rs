@@ -29,7 +29,6 @@ pub(super) fn make(settings: &Settings, verb: &Verb, scrubber: &Scrubber) -> Arc
             live: settings.live(stream),
             width: settings.width,
             target_path: target_path.clone(),
-            target_name: settings.load.target.clone(),
         };
         Human::new(options, if narrates { to_output() } else { to_error() }, to_output())
     };

@@ -1,4 +1,4 @@
-//! What was meant: every option resolved once, from what was typed, the environment, `flags:` of dbt_project.yml
+//! What was meant: every option resolved once, from what was typed, the environment, `flags:` of `dbt_project.yml`
 //! and defaults, in this order. The only place that reads the environment and the clock.
 
 use super::arguments::{Arguments, GlobalArguments, LogFormat, LogLevel};
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Every option that does not belong to one verb alone.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is on or off")]
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The directory of `dbt_project.yml`; the working directory where there is none to be found.

@@ -32,8 +32,8 @@ pub(super) fn show(context: &Context, arguments: &ShowArguments) -> Result<Outco
     let view = View { context, arguments, session: &session };
     let mut found = Diagnostics::new();
     if let Some(text) = &arguments.inline {
-        let compiled = compiler.compile_inline(text, inline_dialect(&workspace), &surroundings);
-        let shown = compiled.and_then(|compiled| Ok(view.show(None, &compiled.executable)?));
+        let query = compiler.compile_inline(text, inline_dialect(&workspace), &surroundings);
+        let shown = query.and_then(|query| Ok(view.show(None, &query.executable)?));
         found.keep(shown);
     }
     for id in &selected {

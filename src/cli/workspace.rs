@@ -48,7 +48,8 @@ impl Workspace {
         let settings = &context.settings;
         let (workspace, warnings) = Self::read(context, &settings.project_root, &settings.load, verb, flags)?;
         context.tolerate(warnings)?;
-        context.reporter.parsed(&workspace.manifest, &workspace.summary());
+        let target = &workspace.project.target.name;
+        context.reporter.parsed(&workspace.manifest, &workspace.summary(), target);
         Ok(workspace)
     }
 

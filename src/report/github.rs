@@ -85,10 +85,10 @@ impl Reporter for GitHub {
         self.human.began(command);
     }
 
-    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str) {
+    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str, target: &str) {
         // A second parse within one command (retry) is the same project: the first manifest stays.
         let _ = self.manifest.set(Arc::clone(manifest));
-        self.human.parsed(manifest, summary);
+        self.human.parsed(manifest, summary, target);
     }
 
     fn hear(&self, event: &Event) {
@@ -132,7 +132,6 @@ mod tests {
             live: None,
             width: 60,
             target_path: "target".into(),
-            target_name: None,
         };
         let human = Human::new(options, people.output(), people.output());
         fixture::tell(&GitHub::new(human, annotations.output(), "warehouse".into()));

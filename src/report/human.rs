@@ -33,8 +33,6 @@ pub struct HumanOptions {
     pub width: usize,
     /// The target directory as shown to people.
     pub target_path: PathBuf,
-    /// The target's name.
-    pub target_name: Option<String>,
 }
 
 /// Tells people.
@@ -44,6 +42,7 @@ pub struct Human {
     product: Output,
     live: Option<Live>,
     manifest: OnceLock<Arc<Manifest>>,
+    target: OnceLock<String>,
     total: AtomicUsize,
     ended: AtomicUsize,
 }
@@ -57,6 +56,7 @@ impl Human {
             progress,
             product,
             manifest: OnceLock::new(),
+            target: OnceLock::new(),
             total: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
         }
@@ -198,9 +198,10 @@ impl Reporter for Human {
         self.tell(&format!("strata {}", env!("CARGO_PKG_VERSION")));
     }
 
-    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str) {
+    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str, target: &str) {
         // A second parse within one command (retry) is the same project: the first manifest stays.
         let _ = self.manifest.set(Arc::clone(manifest));
+        let _ = self.target.set(target.to_owned());
         self.tell(&format!("Found {summary}"));
     }
 
@@ -208,7 +209,7 @@ impl Reporter for Human {
         match event {
             Event::RunStarted { summary, total, threads } => {
                 self.total.store(*total, Ordering::Relaxed);
-                let target = match (&self.options.target_name, self.manifest()) {
+                let target = match (self.target.get(), self.manifest()) {
                     (Some(name), Some(manifest)) => format!(" on {name} ({})", manifest.adapter_type),
                     _ => String::new(),
                 };
@@ -279,16 +280,8 @@ mod tests {
 
     fn told(style: Style, quiet: bool, debug: bool) -> String {
         let written = Shared::default();
-        let options = HumanOptions {
-            style,
-            narrates: true,
-            quiet,
-            debug,
-            live: None,
-            width: 60,
-            target_path: "target".into(),
-            target_name: Some("dev".into()),
-        };
+        let options =
+            HumanOptions { style, narrates: true, quiet, debug, live: None, width: 60, target_path: "target".into() };
         fixture::tell(&Human::new(options, written.output(), written.output()));
         written.text()
     }
@@ -326,7 +319,6 @@ mod tests {
             live: None,
             width: 60,
             target_path: "target".into(),
-            target_name: None,
         };
         let human = Human::new(options, progress.output(), product.output());
         human.product(&Product::Listed("shop.orders".into()));

@@ -25,6 +25,7 @@ pub struct JsonLines {
     quiet: bool,
     target_path: PathBuf,
     manifest: OnceLock<Arc<Manifest>>,
+    target: OnceLock<String>,
     total: AtomicUsize,
 }
 
@@ -43,8 +44,8 @@ struct Kind(&'static str, &'static str, Level);
 impl JsonLines {
     /// Writes lines to `output`; statements too with `debug`, only errors with `quiet`.
     pub fn new(origin: Origin, output: Output, debug: bool, quiet: bool, target_path: PathBuf) -> Self {
-        let (manifest, total) = (OnceLock::new(), AtomicUsize::new(0));
-        Self { origin, output, debug, quiet, target_path, manifest, total }
+        let (manifest, target, total) = (OnceLock::new(), OnceLock::new(), AtomicUsize::new(0));
+        Self { origin, output, debug, quiet, target_path, manifest, target, total }
     }
 
     fn emit(&self, kind: &Kind, message: &str, data: Value) {
@@ -255,9 +256,10 @@ impl Reporter for JsonLines {
         );
     }
 
-    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str) {
+    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str, target: &str) {
         // A second parse within one command (retry) is the same project: the first manifest stays.
         let _ = self.manifest.set(Arc::clone(manifest));
+        let _ = self.target.set(target.to_owned());
         let message = format!("Found {summary}");
         self.emit(&Kind("FoundStats", "W006", Level::Info), &message, json!({"stat_line": summary}));
     }
@@ -266,10 +268,11 @@ impl Reporter for JsonLines {
         match event {
             Event::RunStarted { total, threads, .. } => {
                 self.total.store(*total, Ordering::Relaxed);
+                let target = self.target.get().map(String::as_str).unwrap_or_default();
                 self.emit(
                     &Kind("ConcurrencyLine", "Q027", Level::Info),
-                    &format!("Concurrency: {threads} threads"),
-                    json!({"node_count": total, "num_threads": threads}),
+                    &format!("Concurrency: {threads} threads (target='{target}')"),
+                    json!({"node_count": total, "num_threads": threads, "target_name": target}),
                 );
             }
             Event::NodeStarted { unique_id, index, label } => {

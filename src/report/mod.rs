@@ -27,8 +27,8 @@ pub trait Reporter: Send + Sync {
     fn began(&self, command: &str);
 
     /// The project was read: from here on events can be told with the names of its nodes.
-    /// `summary` is `8 models, 20 data tests, 2 sources`.
-    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str);
+    /// `summary` is `8 models, 20 data tests, 2 sources`, `target` the name of the profile's target.
+    fn parsed(&self, manifest: &Arc<Manifest>, summary: &str, target: &str);
 
     /// Something happened.
     fn hear(&self, event: &Event);
@@ -207,7 +207,7 @@ pub(crate) mod fixture {
     pub(crate) fn tell(reporter: &dyn Reporter) {
         let manifest = Arc::new(fixture::manifest());
         reporter.began("build");
-        reporter.parsed(&manifest, "2 models, 3 data tests, 1 seed, 1 source");
+        reporter.parsed(&manifest, "2 models, 3 data tests, 1 seed, 1 source", "dev");
         reporter.found(&Diagnostics::from(
             Diagnostic::warning(Code::UnusedConfigPath, "nothing is configured by `models.shop.gone`")
                 .help("remove it"),
