@@ -44,15 +44,18 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal; the former run's is replaced.
+    /// Begins a journal; the former run's is replaced as a whole, so that a run that is still going on (and that
+    /// the warehouse's lock did not keep out) goes on writing into its own.
     pub fn begin(invocation: &Invocation, head: &JournalHead) -> Result<Self, Diagnostic> {
         let path = invocation.in_target(FILE_NAME);
         let attempt = || {
             if let Some(directory) = path.parent() {
                 fs::create_dir_all(directory)?;
             }
-            let mut file = File::create(&path)?;
+            let beginning = path.with_extension(format!("{}.tmp", std::process::id()));
+            let mut file = File::create(&beginning)?;
             write_line(&mut file, head)?;
+            fs::rename(&beginning, &path)?;
             Ok(file)
         };
         attempt().map(|file| Self { file: Mutex::new(file) }).map_err(|error| cannot_write(&path, &error))

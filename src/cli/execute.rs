@@ -94,11 +94,12 @@ pub(super) fn execute_selected(
         return Ok(Outcome::Success);
     }
     let order = workspace.ordered(&runnable);
+    // First the warehouse: where another run holds it, that run's journal must stay.
+    let warehouse = Warehouse::open(&workspace.project, is_translated(workspace, &order))?;
     let books = Books::begin(context, workspace, request, &order)?;
     let emit = books.emit();
     let listener = Listener::new(&emit);
     let compiler = Arc::new(workspace.compiler_for(order.clone(), &listener));
-    let warehouse = Warehouse::open(&workspace.project, compiler.translates(&order))?;
     interrupt::listen(&context.cancel, &emit)?;
     let setup = Setup {
         compiler,
@@ -129,6 +130,12 @@ fn is_runnable(manifest: &Manifest, id: &UniqueId) -> bool {
             && !node.is_ephemeral()
             && node.config.materialized() != Materialized::Control
     })
+}
+
+/// Whether any of the nodes may be written in another dialect than the target's.
+fn is_translated(workspace: &Workspace, order: &[UniqueId]) -> bool {
+    let nodes = order.iter().filter_map(|id| workspace.manifest.nodes.get(id));
+    nodes.filter_map(|node| node.config.dialect()).any(|dialect| dialect != workspace.manifest.adapter_type)
 }
 
 fn options(context: &Context, workspace: &Workspace, request: &Request) -> RunOptions {
