@@ -1,4 +1,7 @@
 //! What tests share.
 
 pub mod builder;
+pub mod database;
+pub mod erp;
+pub mod project;
 pub mod script;
