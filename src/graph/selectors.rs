@@ -185,7 +185,8 @@ impl Definitions<'_> {
         let text = |key: &str| yaml.get(key).and_then(Yaml::scalar_text);
         let flag = |key: &str| yaml.get(key).and_then(Yaml::as_bool).unwrap_or(false);
         let depth = |key: &str, depth: &str| {
-            let steps = text(depth).and_then(|steps| steps.parse().ok());
+            // In YAML, unlike on the command line, a depth of 0 is none.
+            let steps = text(depth).and_then(|steps| steps.parse().ok()).filter(|steps| *steps > 0);
             flag(key).then_some(steps)
         };
         let raw = yaml.span.text().lines().map(str::trim).collect::<Vec<_>>().join(" ");
@@ -246,11 +247,12 @@ mod tests {
         let indent = "  ".repeat(depth);
         match spec {
             SelectionSpec::Criterion(criterion) => {
+                let arguments = criterion.arguments.join(".");
                 writeln!(
                     to,
-                    "{indent}{}{}:{} parents {:?} children {:?} @{} {:?}",
+                    "{indent}{}[{}]:{} parents {:?} children {:?} @{} {:?}",
                     criterion.method.as_str(),
-                    criterion.arguments.iter().map(|argument| format!(".{argument}")).collect::<String>(),
+                    arguments,
                     criterion.value,
                     criterion.parents,
                     criterion.children,

@@ -304,6 +304,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::{Style, render};
     use serde_json::json;
+    use std::fmt::Write as _;
 
     fn read(text: &str) -> Yaml {
         parse_text(text, "test.yml").expect("valid YAML")
@@ -349,7 +350,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            text += &format!("a{level}: &a{level} [{aliases}]\n");
+            writeln!(text, "a{level}: &a{level} [{aliases}]").expect("a string");
         }
         assert!(complaints(&text).contains("too many values"));
         assert!(complaints(&"[".repeat(10_000)).starts_with("error"));
