@@ -266,7 +266,7 @@ impl<'a> Builder<'_, 'a> {
             given.extend(inner);
         }
         let mut config = ConfigMap::new();
-        let nested = match given.shift_remove("config") {
+        let mut nested = match given.shift_remove("config") {
             Some(Json::Object(nested)) => nested,
             _ => Map::new(),
         };
@@ -280,6 +280,8 @@ impl<'a> Builder<'_, 'a> {
                     .at(place, "")
                     .help("keep the one in `config`"));
                 }
+                config.insert(key.to_owned(), value);
+            } else if let Some(value) = nested.shift_remove(key).filter(|value| !value.is_null()) {
                 config.insert(key.to_owned(), value);
             }
         }

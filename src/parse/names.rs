@@ -9,9 +9,6 @@ use crate::name::{Quoting, RelationName, ResourceType};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
-/// The schema of a test's relation where nothing is said.
-const AUDIT_SCHEMA: &str = "dbt_test__audit";
-
 /// What the macros said.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -47,11 +44,9 @@ pub fn generate(
     };
     let config =
         |key: &str| node.config.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    let schema =
-        config("schema").or_else(|| (node.resource_type == ResourceType::Test).then(|| AUDIT_SCHEMA.to_owned()));
     Ok(Names {
         database: ask("database", config("database"), surroundings.database.as_deref())?,
-        schema: ask("schema", schema, Some(&surroundings.schema))?,
+        schema: ask("schema", config("schema"), Some(&surroundings.schema))?,
         alias: ask("alias", config("alias"), Some(&node.name))?,
     })
 }

@@ -19,6 +19,9 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
+/// The schema of a test's relation where nothing is said.
+const AUDIT_SCHEMA: &str = "dbt_test__audit";
+
 /// What is needed to read nodes.
 #[derive(Debug, Clone, Copy)]
 pub struct Stage<'a> {
@@ -142,6 +145,9 @@ impl Stage<'_> {
         };
         merging.set("enabled", true.into(), None);
         merging.set("materialized", materialized.into(), None);
+        if node.resource_type == ResourceType::Test {
+            merging.set("schema", AUDIT_SCHEMA.into(), None);
+        }
         let root = self.project.root_package();
         let is_root = package.name() == root.name();
         if is_root

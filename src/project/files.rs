@@ -65,9 +65,12 @@ pub fn checksum(content: &[u8]) -> String {
 
 /// A text file as strata sees it: without byte order mark, line ends as `\n`. `shown_as` is its path in messages.
 pub fn read_text(path: &Path, shown_as: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Diagnostic::error(Code::Io, format!("cannot read {}: {error}", shown_as.display())))?;
-    text_of(bytes, shown_as)
+    text_of(read_bytes(path, shown_as)?, shown_as)
+}
+
+fn read_bytes(path: &Path, shown_as: &Path) -> Result<Vec<u8>, Diagnostic> {
+    std::fs::read(path)
+        .map_err(|error| Diagnostic::error(Code::Io, format!("cannot read {}: {error}", shown_as.display())))
 }
 
 fn text_of(bytes: Vec<u8>, shown_as: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
@@ -201,20 +204,15 @@ fn slashed(path: &Path) -> String {
 fn read_file(candidate: Candidate, shown_from: &Path) -> Result<PackageFile, Diagnostic> {
     let Candidate { kind, path, original_file_path, location, size } = candidate;
     let shown_as = shown_from.join(&original_file_path);
-    let (source, checksum) = if kind == FileKind::Seed {
-        let content = if size > LARGEST_HASHED_SEED {
-            original_file_path.clone().into_bytes()
-        } else {
-            std::fs::read(&location)
-                .map_err(|error| Diagnostic::error(Code::Io, format!("cannot read {}: {error}", shown_as.display())))?
-        };
-        (SourceFile::new(shown_as, ""), checksum(&content))
-    } else {
-        let source = read_text(&location, &shown_as)?;
-        // dbt strips the text before it computes the checksum.
-        let checksum = checksum(source.text().trim().as_bytes());
-        (source, checksum)
-    };
+    if kind == FileKind::Seed && size > LARGEST_HASHED_SEED {
+        let checksum = checksum(original_file_path.as_bytes());
+        let source = SourceFile::new(shown_as, "");
+        return Ok(PackageFile { kind, path, original_file_path, location, source, checksum });
+    }
+    let bytes = read_bytes(&location, &shown_as)?;
+    // As in dbt, whitespace at the ends does not count.
+    let checksum = checksum(bytes.trim_ascii());
+    let source = if kind == FileKind::Seed { SourceFile::new(shown_as, "") } else { text_of(bytes, &shown_as)? };
     Ok(PackageFile { kind, path, original_file_path, location, source, checksum })
 }
 
