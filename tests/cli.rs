@@ -66,7 +66,7 @@ impl Stage {
     fn run_in(&self, directory: PathBuf, arguments: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
         command.args(arguments).current_dir(directory).env_clear().env("HOME", self.path().join("home"));
-        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("PATH", env!("PATH"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let output = command.output().expect("the program starts");
         Ended {

@@ -13,7 +13,7 @@ struct Pipeline {
 impl Pipeline {
     fn new() -> Self {
         let pipeline = Self { directory: tempfile::tempdir().expect("a temporary directory") };
-        pipeline.expect_success(pipeline.command(pipeline.directory.path(), "day_1").args(["init", "pipeline"]));
+        pipeline.expect_success(Pipeline::command(pipeline.directory.path(), "day_1").args(["init", "pipeline"]));
         pipeline
     }
 
@@ -21,7 +21,7 @@ impl Pipeline {
         self.directory.path().join("pipeline")
     }
 
-    fn command(&self, directory: &Path, day: &str) -> Command {
+    fn command(directory: &Path, day: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
         command.current_dir(directory).env("SAMPLE_DATA", format!("sample_data/{day}"));
         command
@@ -36,13 +36,13 @@ impl Pipeline {
     }
 
     fn build(&self, day: &str) {
-        self.expect_success(self.command(&self.root(), day).args(["build", "--strict"]));
+        self.expect_success(Self::command(&self.root(), day).args(["build", "--strict"]));
     }
 
     /// The rows of a query, a JSON object each.
     fn rows(&self, query: &str) -> Vec<Value> {
         let arguments = ["show", "--quiet", "--limit", "-1", "--output", "json", "--inline", query];
-        let output = self.expect_success(self.command(&self.root(), "day_1").args(arguments));
+        let output = self.expect_success(Self::command(&self.root(), "day_1").args(arguments));
         let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         answer["show"].as_array().cloned().unwrap_or_default()
     }
@@ -115,7 +115,7 @@ fn two_days_of_the_template_give_what_the_generator_knows() {
     let (before, read) =
         (pipeline.rows(everything), "select max(extracted_at) as at from {{ ref('raw_crm_customers') }}");
     let first_read = pipeline.rows(read);
-    pipeline.expect_success(pipeline.command(&pipeline.root(), "day_1").args(["run", "-s", "raw+"]));
+    pipeline.expect_success(Pipeline::command(&pipeline.root(), "day_1").args(["run", "-s", "raw+"]));
     assert_eq!(pipeline.rows(everything), before);
     assert_eq!(pipeline.rows(read), first_read);
 
@@ -127,7 +127,7 @@ fn two_days_of_the_template_give_what_the_generator_knows() {
     let closed = pipeline.ids(&format!("{versions} having count_if(is_current) = 0 order by 1"));
     assert_eq!(closed, expected["changes"]["closed_customers"]);
     check_named(&pipeline, &expected["named"]);
-    pipeline.expect_success(pipeline.command(&pipeline.root(), "day_2").args(["scd2", "check", "dim_customer"]));
+    pipeline.expect_success(Pipeline::command(&pipeline.root(), "day_2").args(["scd2", "check", "dim_customer"]));
 }
 
 /// A customer for each kind of change: its versions, value by value, and whether it has a current one.

@@ -313,7 +313,9 @@ fn nothing_is_left_for_later() {
 fn links_between_documents_lead_somewhere() {
     let mut offenders = Vec::new();
     let mut pages = files("docs", &[".md"]);
-    pages.iter_mut().for_each(|page| page.path = format!("docs/{}", page.path));
+    for page in &mut pages {
+        page.path = format!("docs/{}", page.path);
+    }
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
         pages.push(File { path: name.to_owned(), text: read(name) });
     }

@@ -1,4 +1,4 @@
-//! Writes a world as the systems would show it: recordings of both (see docs/recordings.md), or the ERP as SQLite.
+//! Writes a world as the systems would show it: recordings of both (see docs/recordings.md), or the ERP as `SQLite`.
 
 use crate::customer::{Customer, System};
 use crate::world::{Order, World, extraction_time};
@@ -145,7 +145,7 @@ fn write_table(directory: &Path, columns: Columns, rows: &[Value]) -> io::Result
     fs::write(directory.join("rows.ndjson"), lines.concat())
 }
 
-/// Writes the ERP's tables into a new SQLite file.
+/// Writes the ERP's tables into a new `SQLite` file.
 pub fn write_sqlite(world: &World, file: &Path) -> rusqlite::Result<()> {
     let mut connection = rusqlite::Connection::open(file)?;
     let transaction = connection.transaction()?;

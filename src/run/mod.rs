@@ -41,6 +41,7 @@ use std::time::{Duration, Instant};
 
 /// What the command line asks of a run.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunOptions {
     /// The verb: `run`, `build`, ….
     pub command: String,
