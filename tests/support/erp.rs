@@ -1,4 +1,4 @@
-//! The ERP that the template reads, as a SQLite file that holds what the recordings of a day hold.
+//! The ERP that the template reads, as an `SQLite` file that holds what the recordings of a day hold.
 
 use serde_json::Value;
 use std::fs;
