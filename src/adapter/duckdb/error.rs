@@ -71,7 +71,8 @@ fn offset_of_marker(marker: &str, sql: &str) -> Option<usize> {
     let from = start + text.find(excerpt.trim_end_matches('\r'))?;
     let mut seen = cut;
     for (at, character) in sql[from..].char_indices() {
-        if seen >= columns {
+        // The caret stands under something: a tab before it takes no column of its own.
+        if seen >= columns && (character_width(character) > 0 || character == '\n') {
             return Some(from + at);
         }
         seen += character_width(character);
