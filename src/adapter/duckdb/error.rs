@@ -131,7 +131,7 @@ mod tests {
             place("\tselect\tzz", "Binder Error: x\n\nLINE 1: \tselect\tzz\n              ^").as_deref(),
             Some("zz")
         );
-        let cut = "Binder Error: x\n\nLINE 1: ...bbb', zzz, 'b...\n                     ^";
+        let cut = "Binder Error: x\n\nLINE 1: ...bbb', zzz, 'b...\n                 ^";
         assert_eq!(place("select 'aaaabbb', zzz, 'bcd'", cut).as_deref(), Some("zzz"));
         assert_eq!(place("select other", cut), None);
     }
