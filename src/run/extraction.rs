@@ -264,7 +264,7 @@ impl Staged {
         let has =
             |column: &String| self.fetched.batch.columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
         if self.key.is_empty() || !self.key.iter().all(has) {
-            // The key is named otherwise in the source: the materialization refuses rows that repeat it.
+            // Without the key's columns nothing can be told apart: the materialization refuses rows that repeat a key.
             return Ok(());
         }
         let key: Vec<String> = self.key.iter().map(|column| quote_identifier(column)).collect();
