@@ -4,8 +4,9 @@ use crate::manifest::{Manifest, Materialized, Node};
 use crate::name::{ResourceType, UniqueId};
 use std::collections::{BTreeSet, HashMap};
 
-/// The nodes of a run and the edges between them. Nodes stand in topological order, so an edge always goes
-/// from a smaller index to a larger one.
+mod gate;
+
+/// The nodes of a run and the edges between them: an edge always goes from a smaller index to a larger one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The nodes to run.
@@ -20,71 +21,56 @@ impl Plan {
     /// Plans the selected nodes.
     ///
     /// `order` is the whole project in topological order. Two selected nodes that are connected only
-    /// through nodes that are not selected still run one after the other. With `tests_gate`, the children of
-    /// a node also wait for the tests on it (dbt's `build`): a test on several nodes gates only what stands
-    /// below all of them.
+    /// through nodes that are not selected still run one after the other. With `tests_gate`, what stands below a
+    /// node or source also waits for the tests on it (dbt's `build`): a test on several of them gates only what
+    /// stands below all of them. Nodes stand in the order in which dbt takes them: first those that wait for
+    /// nothing, then those that wait only for those, and so on, each group by unique id.
     pub fn new(manifest: &Manifest, order: &[UniqueId], selected: &BTreeSet<UniqueId>, tests_gate: bool) -> Self {
-        let mut plan = Self::default();
-        // For each node seen so far: the selected nodes through which it is reached.
-        let mut reached_by: HashMap<&UniqueId, Vec<usize>> = HashMap::with_capacity(order.len());
-        for id in order {
-            let mut waits_for: Vec<usize> =
-                manifest.parents(id).iter().filter_map(|parent| reached_by.get(parent)).flatten().copied().collect();
-            waits_for.sort_unstable();
-            waits_for.dedup();
-            if selected.contains(id) && manifest.nodes.contains_key(id) {
-                let index = plan.nodes.len();
-                plan.nodes.push(id.clone());
-                plan.children.push(vec![]);
-                plan.waits.push(waits_for.len());
-                for parent in waits_for {
-                    plan.children[parent].push(index);
-                }
-                reached_by.insert(id, vec![index]);
-            } else {
-                reached_by.insert(id, waits_for);
-            }
-        }
+        let mut dag = Dag::of(manifest, order);
         if tests_gate {
-            plan.gate_on_tests(manifest);
+            gate::add(&mut dag, manifest, order, selected);
         }
-        plan
-    }
-
-    /// Lets the children of tested nodes wait for the tests. Every added edge goes from a test to a node below
-    /// all nodes that the test looks at, so no circle can come of it.
-    fn gate_on_tests(&mut self, manifest: &Manifest) {
-        let is_test =
-            |id: &UniqueId| manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::Test);
-        let tests: Vec<usize> = (0..self.nodes.len()).filter(|index| is_test(&self.nodes[*index])).collect();
-        let parents = self.parents();
-        let below = Ancestors::of_shared_parents(self, &parents, &tests);
-        let mut added = Vec::new();
-        for &test in &tests {
-            let Some(&last) = parents[test].last() else { continue };
-            for &child in &self.children[last] {
-                let gated = !is_test(&self.nodes[child])
-                    && parents[test].iter().all(|parent| below.contains(child, *parent, last));
-                if gated {
-                    added.push((test, child));
-                }
+        let is_selected = |id: &UniqueId| selected.contains(id) && manifest.nodes.contains_key(id);
+        // For each node of the DAG: the selected nodes (by their index in `nodes`) through which it is reached.
+        let mut reached_by: Vec<Vec<usize>> = vec![vec![]; order.len()];
+        let mut nodes: Vec<(usize, &UniqueId)> = Vec::new();
+        let mut waits_for: Vec<Vec<usize>> = Vec::new();
+        for index in dag.topological() {
+            let mut above: Vec<usize> =
+                dag.parents[index].iter().flat_map(|parent| &reached_by[*parent]).copied().collect();
+            above.sort_unstable();
+            above.dedup();
+            if is_selected(&order[index]) {
+                reached_by[index] = vec![nodes.len()];
+                let level = above.iter().map(|parent| nodes[*parent].0 + 1).max().unwrap_or(0);
+                nodes.push((level, &order[index]));
+                waits_for.push(above);
+            } else {
+                reached_by[index] = above;
             }
         }
-        for (test, child) in added {
-            self.children[test].push(child);
-            self.waits[child] += 1;
-        }
+        Self::sorted(&nodes, &waits_for)
     }
 
-    /// For each node, the nodes it waits for, ascending.
-    fn parents(&self) -> Vec<Vec<usize>> {
-        let mut parents = vec![vec![]; self.nodes.len()];
-        for (index, children) in self.children.iter().enumerate() {
-            for &child in children {
-                parents[child].push(index);
+    /// The plan of nodes with their levels, and for each the nodes that it waits for.
+    fn sorted(nodes: &[(usize, &UniqueId)], waits_for: &[Vec<usize>]) -> Self {
+        let mut sorted: Vec<usize> = (0..nodes.len()).collect();
+        sorted.sort_unstable_by_key(|index| nodes[*index]);
+        let mut position = vec![0; nodes.len()];
+        for (new, old) in sorted.iter().enumerate() {
+            position[*old] = new;
+        }
+        let mut children = vec![vec![]; nodes.len()];
+        for (new, old) in sorted.iter().enumerate() {
+            for parent in &waits_for[*old] {
+                children[position[*parent]].push(new);
             }
         }
-        parents
+        Self {
+            nodes: sorted.iter().map(|index| nodes[*index].1.clone()).collect(),
+            children,
+            waits: sorted.iter().map(|index| waits_for[*index].len()).collect(),
+        }
     }
 
     /// The schemas that the nodes need, each once, in the order of first use.
@@ -136,42 +122,46 @@ pub fn kind_of(node: &Node) -> &'static str {
     }
 }
 
-/// Which of a few nodes (those that tests share) stand above each node, as one row of bits a node.
-struct Ancestors {
-    bit_of: HashMap<usize, usize>,
-    words: usize,
-    bits: Vec<u64>,
+/// The nodes and sources of a project by their index in its topological order.
+struct Dag {
+    parents: Vec<Vec<usize>>,
+    children: Vec<Vec<usize>>,
 }
 
-impl Ancestors {
-    fn of_shared_parents(plan: &Plan, parents: &[Vec<usize>], tests: &[usize]) -> Self {
-        let mut bit_of = HashMap::new();
-        for parent in tests.iter().filter(|test| parents[**test].len() > 1).flat_map(|test| &parents[*test]) {
-            let next = bit_of.len();
-            bit_of.entry(*parent).or_insert(next);
+impl Dag {
+    fn of(manifest: &Manifest, order: &[UniqueId]) -> Self {
+        let index_of: HashMap<&UniqueId, usize> = order.iter().enumerate().map(|(index, id)| (id, index)).collect();
+        let mut dag = Self { parents: vec![vec![]; order.len()], children: vec![vec![]; order.len()] };
+        for (index, id) in order.iter().enumerate() {
+            let parents: BTreeSet<usize> =
+                manifest.parents(id).iter().filter_map(|parent| index_of.get(parent)).copied().collect();
+            for parent in parents {
+                dag.link(parent, index);
+            }
         }
-        let words = bit_of.len().div_ceil(64);
-        let mut bits = vec![0; words * plan.nodes.len()];
-        for node in 0..plan.nodes.len() {
-            for &parent in &parents[node] {
-                for word in 0..words {
-                    bits[node * words + word] |= bits[parent * words + word];
-                }
-                if let Some(bit) = bit_of.get(&parent) {
-                    bits[node * words + bit / 64] |= 1 << (bit % 64);
+        dag
+    }
+
+    fn link(&mut self, parent: usize, child: usize) {
+        self.parents[child].push(parent);
+        self.children[parent].push(child);
+    }
+
+    /// Parents before children. Links that were added need not go with the project's own order.
+    fn topological(&self) -> Vec<usize> {
+        let mut open: Vec<usize> = self.parents.iter().map(Vec::len).collect();
+        let mut sorted: Vec<usize> = (0..open.len()).filter(|index| open[*index] == 0).collect();
+        let mut next = 0;
+        while let Some(&index) = sorted.get(next) {
+            next += 1;
+            for &child in &self.children[index] {
+                open[child] -= 1;
+                if open[child] == 0 {
+                    sorted.push(child);
                 }
             }
         }
-        Self { bit_of, words, bits }
-    }
-
-    /// Whether `ancestor` stands above `node`, a child of `parent`.
-    fn contains(&self, node: usize, ancestor: usize, parent: usize) -> bool {
-        ancestor == parent
-            || self
-                .bit_of
-                .get(&ancestor)
-                .is_some_and(|bit| self.bits[node * self.words + bit / 64] >> (bit % 64) & 1 == 1)
+        sorted
     }
 }
 
@@ -202,6 +192,31 @@ mod tests {
     }
 
     #[test]
+    fn a_test_on_a_source_gates_what_reads_it() {
+        let source = UniqueId::from("source.p.crm.people");
+        let (manifest, mut order) =
+            manifest(&[("model.p.a", &["source.p.crm.people"]), ("test.p.fresh", &["source.p.crm.people"])]);
+        order.insert(0, source);
+        let plan = Plan::new(&manifest, &order, &order.iter().cloned().collect(), true);
+        assert_eq!(edges(&plan), [("fresh", "a")]);
+    }
+
+    #[test]
+    fn nodes_stand_by_how_much_is_above_them_then_by_id() {
+        let (manifest, order) = manifest(&[
+            ("seed.p.z", &[]),
+            ("model.p.below", &["seed.p.z"]),
+            ("model.p.deep", &["model.p.below"]),
+            ("seed.p.a", &[]),
+            ("model.p.top", &[]),
+            ("test.p.t", &["seed.p.a"]),
+        ]);
+        let plan = Plan::new(&manifest, &order, &order.iter().cloned().collect(), false);
+        let names: Vec<&str> = plan.nodes.iter().map(UniqueId::as_str).collect();
+        assert_eq!(names, ["model.p.top", "seed.p.a", "seed.p.z", "model.p.below", "test.p.t", "model.p.deep"]);
+    }
+
+    #[test]
     fn a_test_gates_what_stands_below_all_that_it_looks_at() {
         let (manifest, order) = manifest(&[
             ("model.p.a", &[]),
@@ -211,16 +226,18 @@ mod tests {
             ("model.p.below_a", &["model.p.a"]),
             ("model.p.below_b", &["model.p.b"]),
             ("model.p.below_both", &["model.p.b", "model.p.below_a"]),
+            ("model.p.joined_later", &["model.p.below_a", "model.p.below_b"]),
+            ("model.p.deeper", &["model.p.joined_later"]),
         ]);
         let plan = Plan::new(&manifest, &order, &order.iter().cloned().collect(), true);
         let gates: Vec<_> = edges(&plan).into_iter().filter(|(from, _)| ["both", "only_a"].contains(from)).collect();
-        assert_eq!(gates, [("both", "below_both"), ("only_a", "below_a")]);
+        assert_eq!(gates, [("both", "below_both"), ("both", "joined_later"), ("only_a", "below_a")]);
     }
 
     #[test]
     fn kinds_are_counted_in_words() {
         let (manifest, order) = manifest(&[("seed.p.a", &[]), ("model.p.b", &[]), ("model.p.c", &[])]);
         let plan = Plan::new(&manifest, &order, &order.iter().cloned().collect(), true);
-        assert_eq!(plan.summary(&manifest), "1 seed, 2 view models");
+        assert_eq!(plan.summary(&manifest), "2 view models, 1 seed");
     }
 }

@@ -10,7 +10,8 @@ use crate::manifest::Node;
 pub struct Verdict {
     /// Pass, warn or fail.
     pub status: Status,
-    /// How many rows it found (or what its `fail_calc` says).
+    /// How many rows it found (or what its `fail_calc` says); 0 if it passed, also where its conditions let some
+    /// rows pass.
     pub failures: u64,
     /// dbt's sentence about it.
     pub message: String,
@@ -33,7 +34,7 @@ pub fn judge(node: &Node, table: &Table) -> Result<Verdict, Diagnostic> {
     } else if should_warn {
         (Status::Warn, condition("warn_if"))
     } else {
-        return Ok(Verdict { status: Status::Pass, failures, message: "OK".to_owned(), diagnostic: None });
+        return Ok(Verdict { status: Status::Pass, failures: 0, message: "OK".to_owned(), diagnostic: None });
     };
     let results = if failures == 1 { "result" } else { "results" };
     let verb = if status == Status::Fail { "fail" } else { "warn" };
@@ -113,6 +114,7 @@ mod tests {
     fn severity_decides_between_fail_and_warn() {
         assert_eq!(verdict(json!({}), 0, false, false).status, Status::Pass);
         assert_eq!(verdict(json!({}), 3, true, true).status, Status::Fail);
+        assert_eq!(verdict(json!({"error_if": "> 10", "warn_if": "> 10"}), 3, false, false).failures, 0);
         assert_eq!(verdict(json!({"severity": "warn"}), 3, true, true).status, Status::Warn);
         assert_eq!(verdict(json!({"error_if": "> 10"}), 3, true, false).status, Status::Warn);
         assert_eq!(

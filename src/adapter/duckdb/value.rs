@@ -129,7 +129,7 @@ pub(super) fn cell(value: ValueRef<'_>, logical: &LogicalTypeHandle) -> Cell {
         ValueRef::UHugeInt(value) => {
             i128::try_from(value).map_or_else(|_| Cell::Decimal(value.to_string()), Cell::Integer)
         }
-        ValueRef::Float(value) => Cell::Float(value.to_string().parse().unwrap_or_else(|_| value.into())),
+        ValueRef::Float(value) => Cell::Float(value.into()),
         ValueRef::Double(value) => Cell::Float(value),
         ValueRef::Decimal(value) => Cell::Decimal(value.to_string()),
         ValueRef::Text(bytes) => Cell::Text(String::from_utf8_lossy(bytes).into_owned()),

@@ -57,6 +57,7 @@ fn zone_argument(arguments: &mut Arguments<'_>, name: &str) -> Result<Option<Zon
 
 /// A moment of UTC on the clock of a zone, or without one.
 fn in_zone(utc: NaiveDateTime, zone: Option<Zone>) -> Value {
+    let zone = zone.map(Zone::localized);
     let naive = zone.map_or(utc, |zone| zone.clock_at(&utc));
     Moment { naive, zone }.value()
 }
@@ -76,7 +77,7 @@ fn datetime_class(clock: Clock) -> Value {
     let construct = native("datetime", |_, mut arguments| {
         let date = date_parts(&mut arguments)?;
         let time = new_time(&mut arguments)?;
-        let zone = zone_argument(&mut arguments, "tzinfo")?;
+        let zone = zone_argument(&mut arguments, "tzinfo")?.map(Zone::as_tzinfo);
         arguments.finish()?;
         Ok(Moment { naive: NaiveDateTime::new(date, time), zone }.value())
     });
@@ -134,7 +135,7 @@ fn datetime_class(clock: Clock) -> Value {
                 let (date, time) = (arguments.required("date")?, arguments.required("time")?);
                 let date = date.downcast_object_ref::<Date>().map(|date| date.0);
                 let time = time.downcast_object_ref::<Time>().map(|time| time.0);
-                let zone = zone_argument(&mut arguments, "tzinfo")?;
+                let zone = zone_argument(&mut arguments, "tzinfo")?.map(Zone::as_tzinfo);
                 arguments.finish()?;
                 let (Some(date), Some(time)) = (date, time) else {
                     return Err(invalid("combine() takes a date and a time"));

@@ -20,9 +20,28 @@ pub(super) enum Zone {
     Fixed(FixedOffset),
     /// A zone of the tz database.
     Named(chrono_tz::Tz),
+    /// A zone of the tz database that was given as `tzinfo` as it is: pytz then keeps the zone's first offset, its
+    /// local mean time, whatever the date.
+    LocalMean(chrono_tz::Tz),
 }
 
 impl Zone {
+    /// The zone as the `tzinfo` of a datetime that is made from it without `localize`.
+    pub fn as_tzinfo(self) -> Self {
+        match self {
+            Self::Named(zone) => Self::LocalMean(zone),
+            other => other,
+        }
+    }
+
+    /// The zone with the offsets of each date.
+    pub fn localized(self) -> Self {
+        match self {
+            Self::LocalMean(zone) => Self::Named(zone),
+            other => other,
+        }
+    }
+
     /// The offset at a moment of this zone's own clock; in the hour that happens twice, the first one.
     pub fn offset_at(self, local: &NaiveDateTime) -> FixedOffset {
         match self {
@@ -35,6 +54,7 @@ impl Zone {
                     zone.offset_from_utc_datetime(&(*local - chrono::TimeDelta::hours(1))).fix()
                 }
             },
+            Self::LocalMean(zone) => local_mean(zone),
         }
     }
 
@@ -44,6 +64,7 @@ impl Zone {
             Self::PytzUtc => Utc.fix(),
             Self::Fixed(offset) => offset,
             Self::Named(zone) => zone.offset_from_utc_datetime(moment).fix(),
+            Self::LocalMean(zone) => local_mean(zone),
         };
         *moment + offset
     }
@@ -58,8 +79,15 @@ impl Zone {
                 let at = zone.from_local_datetime(local).earliest();
                 at.map_or_else(|| zone.name().to_owned(), |at| at.format("%Z").to_string())
             }
+            Self::LocalMean(_) => "LMT".to_owned(),
         }
     }
+}
+
+/// The first offset that the tz database has for a zone, to the minute, as pytz rounds it.
+fn local_mean(zone: chrono_tz::Tz) -> FixedOffset {
+    let offset = zone.offset_from_utc_datetime(&NaiveDateTime::MIN).fix();
+    FixedOffset::east_opt((offset.local_minus_utc() + 30).div_euclid(60) * 60).unwrap_or(offset)
 }
 
 /// A zone as templates see it.
@@ -69,7 +97,7 @@ pub(super) struct ZoneValue(pub Zone);
 impl fmt::Display for ZoneValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Zone::Named(zone) => formatter.write_str(zone.name()),
+            Zone::Named(zone) | Zone::LocalMean(zone) => formatter.write_str(zone.name()),
             other => formatter.write_str(&other.abbreviation(&NaiveDateTime::default())),
         }
     }
@@ -81,7 +109,7 @@ impl fmt::Debug for ZoneValue {
             Zone::PytzUtc => formatter.write_str("<UTC>"),
             Zone::Fixed(offset) if offset.local_minus_utc() == 0 => formatter.write_str("datetime.timezone.utc"),
             Zone::Fixed(_) => write!(formatter, "datetime.timezone({self})"),
-            Zone::Named(zone) => write!(formatter, "<DstTzInfo '{}'>", zone.name()),
+            Zone::Named(zone) | Zone::LocalMean(zone) => write!(formatter, "<DstTzInfo '{}'>", zone.name()),
         }
     }
 }
@@ -109,12 +137,12 @@ impl Object for ZoneValue {
                 if moment.zone.is_some() {
                     return Err(invalid("Not naive datetime (tzinfo is already set)"));
                 }
-                Ok(Moment { naive: moment.naive, zone: Some(self.0) }.value())
+                Ok(Moment { naive: moment.naive, zone: Some(self.0.localized()) }.value())
             }
             "normalize" => {
                 let moment = moment_of(&arguments.required("dt")?)?;
                 arguments.finish()?;
-                Ok(moment.in_zone(self.0).value())
+                Ok(moment.in_zone(self.0.localized()).value())
             }
             "utcoffset" => {
                 let moment = moment_of(&arguments.required("dt")?)?;
@@ -202,7 +230,7 @@ impl Moment {
         let date = replaced_date(naive.date(), arguments)?;
         let time = replaced_time(naive.time(), arguments)?;
         let zone = match arguments.given("tzinfo") {
-            Some(zone) => zone_of(&zone)?,
+            Some(zone) => zone_of(&zone)?.map(Zone::as_tzinfo),
             None => self.zone,
         };
         Ok(Self { naive: NaiveDateTime::new(date, time), zone }.value())
@@ -221,7 +249,7 @@ impl Moment {
             "time" => Value::from_object(Time(naive.time())),
             "timestamp" => Value::from(seconds_since_epoch(&self.utc())),
             "astimezone" => match arguments.optional("tz").map(|zone| zone_of(&zone)).transpose()?.flatten() {
-                Some(zone) => self.in_zone(zone).value(),
+                Some(zone) => self.in_zone(zone.localized()).value(),
                 None => self.in_zone(Zone::Fixed(Utc.fix())).value(),
             },
             "replace" => self.replaced(&mut arguments)?,

@@ -218,6 +218,19 @@ fn time_zones() {
             "modules.datetime.datetime(2024, 7, 1, tzinfo=modules.pytz.utc).astimezone(modules.pytz.timezone('America/New_York'))",
             "2024-06-30 20:00:00-04:00",
         ),
+        // As `tzinfo`, a zone of pytz is its local mean time; only localize and astimezone look at the date.
+        (
+            "modules.datetime.datetime(1997, 9, 29, 6, 14, tzinfo=modules.pytz.timezone('America/Los_Angeles'))",
+            "1997-09-29 06:14:00-07:53",
+        ),
+        (
+            "modules.datetime.datetime(2024, 7, 1).replace(tzinfo=modules.pytz.timezone('Europe/Berlin')).astimezone(modules.pytz.utc)",
+            "2024-06-30 23:07:00+00:00",
+        ),
+        (
+            "modules.datetime.datetime(2024, 7, 1, tzinfo=modules.pytz.timezone('Europe/Berlin')).tzinfo.localize(modules.datetime.datetime(2024, 7, 1))",
+            "2024-07-01 00:00:00+02:00",
+        ),
         ("modules.pytz.timezone('Europe/Berln')", "!did you mean 'Europe/Berlin'"),
         ("modules.pytz.timezone('UTC')", "UTC"),
         ("modules.datetime.datetime(2024, 7, 1, tzinfo=modules.datetime.timezone.utc).strftime('%z %Z')", "+0000 UTC"),
