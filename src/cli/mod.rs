@@ -7,6 +7,7 @@ mod crash;
 mod debug;
 mod diff;
 mod execute;
+mod global;
 mod init;
 mod interrupt;
 mod list;
