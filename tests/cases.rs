@@ -1,7 +1,7 @@
 //! Whole projects in, one text out: nodes, what they depend on, their configs, and every finding as it is shown.
 //!
 //! Each directory of `tests/cases/` is a project. A file `case.yml` in it may say more: `vars`, `target`, `strict`,
-//! and selectors whose selection is shown.
+//! whether control tables are shown (`control`), and `selectors` whose selection is shown.
 
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -26,6 +26,7 @@ struct Case {
     variables: Map<String, Json>,
     target: Option<String>,
     strict: bool,
+    control: bool,
     selectors: Vec<String>,
 }
 
@@ -41,6 +42,7 @@ impl Case {
             variables: yaml.get("vars").map(Yaml::to_json_map).unwrap_or_default(),
             target: yaml.get("target").and_then(Yaml::scalar_text),
             strict: yaml.get("strict").and_then(Yaml::as_bool).unwrap_or(false),
+            control: yaml.get("control").and_then(Yaml::as_bool).unwrap_or(false),
             selectors: texts("selectors"),
         }
     }
@@ -73,7 +75,7 @@ impl Case {
         match self.parse().and_then(|(manifest, warnings)| Ok((Graph::new(&manifest)?, manifest, warnings))) {
             Ok((graph, manifest, warnings)) => {
                 show_findings(&warnings, &mut text);
-                for node in manifest.nodes.values().filter(|node| node.package_name != "strata") {
+                for node in manifest.nodes.values().filter(|node| self.control || node.package_name != "strata") {
                     show_node(node, &mut text);
                 }
                 for source in manifest.sources.values() {
