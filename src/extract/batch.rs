@@ -6,7 +6,7 @@ use super::record::Field;
 use super::staging::{Head, Reject, Staging, first_rejects};
 use super::{Fetched, Progress, Request, Since, SourcesMode, Watermark};
 use crate::adapter::{Batch, BatchFormat, ColumnType};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
+use crate::diagnostic::{Code, Diagnostic, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -158,11 +158,13 @@ impl<'a> Build<'a> {
     /// `empty_type` gives the type of a column that has only NULLs.
     pub fn finish(&mut self, pages: u64, empty_type: &dyn Fn(&str) -> ColumnType) -> Result<Fetched> {
         self.staging.finish()?;
-        self.judge_rejects()?;
         let columns = self.intake.columns(empty_type);
-        let drift = self.intake.drift(&columns, self.request.table, &self.request.config.place);
-        if !drift.is_empty() {
-            return Err(drift.into_iter().collect::<Diagnostics>());
+        let mut found = self.judge_rejects().err().unwrap_or_default();
+        found.extend(self.intake.drift(&columns, self.request.table, &self.request.config.place));
+        if !found.is_empty() {
+            // What was read is refused for what it is: the next run must ask again, not find the same rows here.
+            super::staging::remove(&self.request.staging_directory)?;
+            return Err(found);
         }
         let extent = self.staging.extent();
         let rejects = self.staging.rejects().map(|file| Batch {

@@ -16,7 +16,7 @@ use url::Url;
 /// How many redirects one request follows.
 const MOST_REDIRECTS: usize = 5;
 /// The largest body that is taken, in bytes: a page has to fit into memory.
-const LARGEST_BODY: u64 = 512 << 20;
+const LARGEST_BODY: usize = 512 << 20;
 /// A token is renewed this long before it expires, so that no request is under way with it then.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(30);
 
@@ -156,26 +156,45 @@ impl<'a> Server<'a> {
         Ok(Token { text, expires })
     }
 
-    fn read(&self, response: Response) -> Result<Answer, Trouble> {
+    fn read(&self, mut response: Response) -> Result<Answer, Trouble> {
         let mut answer = Answer { status: response.status().as_u16(), ..Answer::default() };
         for (name, value) in response.headers() {
             answer.headers.set(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
         }
-        let read = response.take(LARGEST_BODY + 1).read_to_end(&mut answer.body);
-        let cut = |cause: std::io::Error| Trouble::Again(format!("the answer broke off: {}", innermost(&cause)));
-        if read.map_err(cut)? as u64 > LARGEST_BODY {
-            return Err(Trouble::Final(
-                Diagnostic::error(Code::Extract, format!("a page of `{}` is larger than 512 MB", self.request.table))
+        let end = self.request.clock.elapsed() + self.config.limits.timeout;
+        let mut chunk = vec![0; 1 << 16];
+        loop {
+            let cut = |cause: std::io::Error| Trouble::Again(format!("the answer broke off: {}", innermost(&cause)));
+            let length = response.read(&mut chunk).map_err(cut)?;
+            if length == 0 {
+                return Ok(answer);
+            }
+            answer.body.extend_from_slice(&chunk[..length]);
+            if answer.body.len() > LARGEST_BODY {
+                return Err(Trouble::Final(
+                    Diagnostic::error(
+                        Code::Extract,
+                        format!("a page of `{}` is larger than 512 MB", self.request.table),
+                    )
                     .at(self.request.config.place.clone(), "for this table")
                     .help("ask for smaller pages"),
-            ));
+                ));
+            }
+            // A server that sends a byte now and then never runs into the client's own timeout.
+            if self.request.clock.elapsed() > end {
+                return Err(Trouble::Again(self.too_late()));
+            }
+            self.request.check_cancelled().map_err(Trouble::Final)?;
         }
-        Ok(answer)
+    }
+
+    fn too_late(&self) -> String {
+        format!("no whole answer within {} s", self.config.limits.timeout.as_secs_f64())
     }
 
     fn trouble(&self, cause: &reqwest::Error) -> Trouble {
         let what = if cause.is_timeout() {
-            format!("no answer within {} s", self.config.limits.timeout.as_secs_f64())
+            self.too_late()
         } else if cause.is_connect() {
             format!("no connection: {}", innermost(cause))
         } else {

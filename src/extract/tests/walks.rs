@@ -167,8 +167,9 @@ fn poison_rows_are_put_aside_with_a_reason() {
         Reply::json(json!({"data": [{"id": 1, "n": 5}, "x", {"n": 1}, {"id": 2, "n": "y"}], "more": false}))
     });
     let config = config(&rest(&server, ""), &format!("{PAGED}columns: {{n: bigint}}\n"));
-    insta::assert_snapshot!(failure(Bench::new().fetch(&config, |_| {})));
     let bench = Bench::new();
+    insta::assert_snapshot!(failure(bench.fetch(&config, |_| {})));
+    assert!(!bench.directory.path().join("staging").exists(), "the next run asks again");
     let fetched = bench.fetch(&config, |request| request.max_reject_percent = 75.0).expect("within the limit");
     assert_eq!((fetched.rows, fetched.rejected, fetched.complete), (1, 3, false));
     let rejects = rows(&fetched.rejects.clone().expect("rejects"));
