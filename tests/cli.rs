@@ -200,6 +200,26 @@ fn a_build_that_fails_is_mended_and_retried() {
 }
 
 #[test]
+fn a_hook_that_fails_stops_the_nodes_only_where_the_project_says_so() {
+    let stage = Stage::shop();
+    let hooks = "on-run-start: ['select 1', 'select * from nowhere', 'select 2']\n";
+    stage.write("dbt_project.yml", &format!("{PROJECT}{hooks}"));
+    let statuses = || {
+        let ended = stage.run(&["run", "-s", "stg_orders", "-q"]);
+        assert_eq!(ended.code, 1, "{}", ended.shown());
+        let results = fs::read_to_string(stage.path().join("target/run_results.json")).expect("results");
+        let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
+        let results = results["results"].as_array().expect("a list").clone();
+        results.iter().map(|result| result["status"].as_str().expect("a status").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(stage.run(&["seed", "-q"]).code, 1);
+    assert_eq!(statuses(), ["success", "error", "skipped", "success"]);
+    let flags = "flags: {skip_nodes_if_on_run_start_fails: true}\n";
+    stage.write("dbt_project.yml", &format!("{PROJECT}{hooks}{flags}"));
+    assert_eq!(statuses(), ["success", "error", "skipped", "skipped"]);
+}
+
+#[test]
 fn a_killed_run_is_gone_on_with() {
     let stage = Stage::shop();
     assert_eq!(stage.run(&["run", "--vars", "{a: 1}", "-q"]).code, 1, "there is no seed table yet");

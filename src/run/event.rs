@@ -76,6 +76,24 @@ pub struct NodeResult {
     pub executed_code: Option<String>,
 }
 
+impl NodeResult {
+    /// The result of a node that was not run, for the reason that `message` gives, at a time since the run's start.
+    pub fn skipped(unique_id: UniqueId, message: String, now: Duration) -> Self {
+        Self {
+            unique_id,
+            status: Status::Skipped,
+            message: Some(message),
+            failures: None,
+            response: Response::default(),
+            diagnostic: None,
+            timing: Timing { compile_start: now, execute_start: now, end: now },
+            thread: 0,
+            compiled_code: None,
+            executed_code: None,
+        }
+    }
+}
+
 /// Times since the start of the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timing {

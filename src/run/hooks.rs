@@ -19,7 +19,7 @@ pub const ON_RUN_START: &str = "on-run-start";
 /// The tag of hooks after everything.
 pub const ON_RUN_END: &str = "on-run-end";
 
-/// Runs the hooks of a kind, packages by name, the root project last; after the first that fails no other runs.
+/// Runs the hooks of a kind, packages by name, the root project last; after the first that fails the others are skipped.
 pub fn run(run: &Run, master: &Arc<WorkerSession>, kind: &str, results: Option<&[NodeResult]>) -> Vec<NodeResult> {
     let manifest = run.compiler.manifest();
     let mut hooks: Vec<&Node> = manifest
@@ -32,15 +32,25 @@ pub fn run(run: &Run, master: &Arc<WorkerSession>, kind: &str, results: Option<&
     hooks.sort_by_key(|node| (node.package_name == manifest.project_name, node.package_name.clone(), node.hook_index));
     let run_end = results.map(|results| run_end(run, results));
     let mut ended = Vec::new();
+    let mut failed = false;
     for hook in hooks {
-        let result = one(run, master, hook, run_end.clone());
-        let failed = result.status.is_failure();
+        let result = match failed {
+            true => skipped(run, hook),
+            false => one(run, master, hook, run_end.clone()),
+        };
+        failed = failed || result.status.is_failure();
         ended.push(result);
-        if failed {
-            break;
-        }
     }
     ended
+}
+
+/// The result of a hook after one that failed.
+fn skipped(run: &Run, hook: &Node) -> NodeResult {
+    let message = "skipped because a hook before it failed".to_owned();
+    let result = NodeResult::skipped(hook.unique_id.clone(), message, run.elapsed());
+    let index = run.next_position();
+    (run.emit)(Event::NodeFinished { result: Box::new(result.clone()), index, label: node::label(hook) });
+    result
 }
 
 fn one(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<RunEnd>) -> NodeResult {

@@ -29,7 +29,7 @@ use crate::project::read_text;
 use books::Books;
 use chrono::{DateTime, Utc};
 use control::ControlTables;
-use event::{Emit, Event, NodeResult, Status, Timing};
+use event::{Emit, Event, NodeResult};
 use node::NodeWorker;
 use rustc_hash::FxHashMap;
 use scheduler::{CancelFlag, Drive};
@@ -175,8 +175,10 @@ impl Run {
         master.with_connection(|connection| self.books.open(connection)).map_err(|error| refused(&error))?;
         self.create_schemas(&master)?;
         let mut results = hooks::run(self, &master, hooks::ON_RUN_START, None);
-        let started = results.iter().all(|result| !result.status.is_failure());
-        if started {
+        // As in dbt, a failing hook keeps the nodes from running only where the project says so.
+        let flags = &self.compiler.project().root_package().config;
+        let hooks_gate = flags.flag("skip_nodes_if_on_run_start_fails").unwrap_or(false);
+        if !hooks_gate || results.iter().all(|result| !result.status.is_failure()) {
             let skip = |node: usize, because: Option<usize>| self.skipped(node, because);
             let drive = Drive {
                 plan: &self.plan,
@@ -249,19 +251,7 @@ impl Run {
             Some(failed) => format!("skipped because of {}", self.plan.nodes[failed]),
             None => "skipped because the run was stopped".to_owned(),
         };
-        let now = self.elapsed();
-        let result = NodeResult {
-            unique_id: id.clone(),
-            status: Status::Skipped,
-            message: Some(message),
-            failures: None,
-            response: Response::default(),
-            diagnostic: None,
-            timing: Timing { compile_start: now, execute_start: now, end: now },
-            thread: 0,
-            compiled_code: None,
-            executed_code: None,
-        };
+        let result = NodeResult::skipped(id.clone(), message, self.elapsed());
         if let Some(node) = self.compiler.manifest().nodes.get(&id) {
             self.books.ended(node, &result);
             let label = node::label(node);
