@@ -3,6 +3,7 @@
 //! This is minijinja as it is. dbt's own Jinja, with macros, `ref()` and the rest, lives in [`crate::jinja`].
 
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use minijinja::machinery::{ast, parse_expr};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -26,6 +27,9 @@ pub struct Scope {
     /// Further names, such as `target`.
     pub names: Map<String, Json>,
 }
+
+/// The filters that say that the text of a lone expression is to be read as a value.
+const NATIVE_FILTERS: [&str; 3] = ["as_bool", "as_number", "as_native"];
 
 /// Renders texts in one scope.
 pub struct Templates {
@@ -83,10 +87,10 @@ impl Templates {
             serde_json::from_str::<Json>(text).map(|json| to_value(&json)).map_err(invalid)
         });
         environment.add_function("tojson", |value: Value| to_json(&value).map(|json| json.to_string()));
-        environment.add_filter("as_text", |value: Value| value.to_string());
-        environment.add_filter("as_bool", as_bool);
-        environment.add_filter("as_number", as_number);
-        environment.add_filter("as_native", |value: Value| value.as_str().map_or_else(|| value.clone(), native));
+        environment.add_filter("as_text", |value: Value| as_text(&value));
+        for filter in NATIVE_FILTERS {
+            environment.add_filter(filter, |value: Value| Value::from_safe_string(as_text(&value)));
+        }
         Self { environment, names: to_value(&Json::Object(names)) }
     }
 
@@ -100,7 +104,8 @@ impl Templates {
             if value.is_undefined() {
                 return Err(located(&Error::from(ErrorKind::UndefinedError), text, offset, span));
             }
-            return to_json(&value).map_err(|error| located(&error, text, offset, span));
+            let value = if value.is_safe() { converted(&value, expression) } else { Ok(value) };
+            return value.and_then(|value| to_json(&value)).map_err(|error| located(&error, text, offset, span));
         }
         self.environment.render_str(text, &self.names).map(Json::String).map_err(|error| located(&error, text, 0, span))
     }
@@ -201,18 +206,29 @@ fn to_json(value: &Value) -> Result<Json, Error> {
     })
 }
 
-fn as_bool(value: Value) -> Result<Value, Error> {
-    match native(value.as_str().unwrap_or(&value.to_string())) {
-        value if value.kind() == ValueKind::Bool => Ok(value),
-        _ => Err(Error::new(ErrorKind::InvalidOperation, format!("`{value}` is neither `True` nor `False`"))),
+/// The text of a value as Python writes it.
+fn as_text(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::None => "None".to_owned(),
+        ValueKind::Bool => if value.is_true() { "True" } else { "False" }.to_owned(),
+        _ => value.to_string(),
     }
 }
 
-fn as_number(value: Value) -> Result<Value, Error> {
-    match native(value.as_str().unwrap_or(&value.to_string())) {
-        value if value.kind() == ValueKind::Number => Ok(value),
-        _ => Err(Error::new(ErrorKind::InvalidOperation, format!("`{value}` is not a number"))),
-    }
+/// What a text that went through one of [`NATIVE_FILTERS`] says. Inside an expression such a text is still a text, as
+/// in dbt: `{{ target.type == 'x' | as_bool }}` compares two texts.
+fn converted(value: &Value, expression: &str) -> Result<Value, Error> {
+    let read = native(&as_text(value));
+    let outermost = match parse_expr(expression)? {
+        ast::Expr::Filter(filter) => filter.name,
+        _ => "as_native",
+    };
+    let refused = match (outermost, read.kind()) {
+        ("as_bool", kind) if kind != ValueKind::Bool => "neither `True` nor `False`",
+        ("as_number", kind) if kind != ValueKind::Number => "not a number",
+        _ => return Ok(read),
+    };
+    Err(Error::new(ErrorKind::InvalidOperation, format!("`{value}` is {refused}")))
 }
 
 /// The value of a literal as Python writes it; any other text is itself.
@@ -297,6 +313,12 @@ mod tests {
             ("{{ env_var('FLAG') | as_bool }}", json!(true)),
             ("{{ '[1, 2]' | as_native }}", json!([1, 2])),
             ("{{ env_var('HOST') | as_native }}", json!("db.example")),
+            ("{{ var('on') | as_bool }}", json!(true)),
+            ("{{ env_var('HOST') == 'db.example' | as_bool() }}", json!(true)),
+            ("{{ env_var('HOST') == 'other' | as_number }}", json!(false)),
+            ("{{ (env_var('HOST') == 'other') | as_bool }}", json!(false)),
+            ("{{ env_var('PORT') | as_number if var('on') else 1 }}", json!(5432)),
+            ("{{ env_var('FLAG') | as_bool }}!", json!("True!")),
             ("{{ env_var('NONE', 'x') }}", json!("x")),
             ("{{ var('none', default=7) }}", json!(7)),
             ("{{ var('days') }}{{ var('days') }}", json!("33")),
