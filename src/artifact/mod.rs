@@ -189,6 +189,7 @@ pub(crate) mod fixture {
             sources: vec![],
             checksum: "c0ffee".into(),
             test: None,
+            version: None,
             hook_index: None,
         }
     }

@@ -121,9 +121,10 @@ impl NodeShape<'_> {
             ResourceType::Model => {
                 map.serialize_entry("access", node.config.text("access").unwrap_or("protected"))?;
                 map.serialize_entry("constraints", &[(); 0])?;
-                for absent in ["version", "latest_version", "deprecation_date"] {
-                    map.serialize_entry(absent, &())?;
-                }
+                let version = node.version.as_ref();
+                map.serialize_entry("version", &version.map(|version| version.number.json()))?;
+                map.serialize_entry("latest_version", &version.map(|version| version.latest.json()))?;
+                map.serialize_entry("deprecation_date", &())?;
                 map.serialize_entry("primary_key", self.primary_key)?;
                 map.serialize_entry("time_spine", &())?;
             }
@@ -149,8 +150,8 @@ impl NodeShape<'_> {
 fn file_key_name(attached: Option<&UniqueId>) -> Option<String> {
     let mut parts = attached?.as_str().splitn(3, '.');
     let (kind, _package, name) = (parts.next()?, parts.next()?, parts.next()?);
-    // dbt names a source's entry by the source, not by the table.
-    let name = if kind == "source" { name.split('.').next().unwrap_or(name) } else { name };
+    // dbt names a source's entry by the source, not by the table, and a model's without its version.
+    let name = name.split('.').next().unwrap_or(name);
     Some(format!("{kind}s.{name}"))
 }
 

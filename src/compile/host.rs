@@ -112,7 +112,7 @@ impl Host for NodeHost {
     }
 
     fn reference(&self, call: RefCall) -> Result<Relation, HostError> {
-        let target = self.manifest.find_reference(call.package.as_deref(), &call.name, self.package());
+        let target = self.manifest.find_reference(&call, self.package());
         let Some(target) = target else {
             let names = self.manifest.references.keys().map(String::as_str);
             let help = nearest(&call.name, names).map(|name| format!("did you mean `{name}`?"));

@@ -7,6 +7,7 @@ use crate::manifest::{Manifest, Materialized, Node, Source};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::glob;
 use serde_json::Value as Json;
+use std::cmp::Ordering;
 use std::path::Path;
 
 /// A node or a source.
@@ -124,7 +125,9 @@ impl<'a> Matcher<'a> {
         };
         match self.criterion.method {
             Method::Fqn => node.is_some_and(|node| {
-                is_named(&node.fqn, value) || node.fqn.get(1..).is_some_and(|fqn| is_named(fqn, value))
+                let is_versioned = node.version.is_some();
+                is_named(&node.fqn, value, is_versioned)
+                    || node.fqn.get(1..).is_some_and(|fqn| is_named(fqn, value, is_versioned))
             }),
             Method::Tag => member.tags().iter().any(|tag| glob::matches(value, tag)),
             Method::Group => {
@@ -170,7 +173,7 @@ impl<'a> Matcher<'a> {
                 .and_then(|results| results.get(id.as_str()))
                 .is_some_and(|status| status == value),
             Method::SourceStatus => self.state.freshness.as_ref().is_some_and(|freshness| freshness.is_fresher(id)),
-            Method::Version => value == "none" && node.is_some_and(|node| node.resource_type == ResourceType::Model),
+            Method::Version => node.is_some_and(|node| node.resource_type == ResourceType::Model && is_of(node, value)),
             Method::Exposure | Method::Metric | Method::SemanticModel | Method::SavedQuery | Method::UnitTest => false,
         }
     }
@@ -334,11 +337,31 @@ fn is_source(source: &Source, value: &str) -> bool {
         && glob::matches(table, &source.name)
 }
 
+/// Whether a model is of a kind of version: `latest`, `prerelease` (newer than that), `old`, or `none`.
+fn is_of(model: &Node, kind: &str) -> bool {
+    let Some(version) = &model.version else { return kind == "none" };
+    match kind {
+        "latest" => version.is_latest(),
+        "prerelease" => version.number.order(&version.latest) == Ordering::Greater,
+        "old" => version.number.order(&version.latest) == Ordering::Less,
+        _ => false,
+    }
+}
+
 /// Whether a dotted selector means a node of this full name: its last part, a leading part of it, or a pattern.
-fn is_named(fqn: &[String], selector: &str) -> bool {
-    let Some(leaf) = fqn.last() else { return false };
+fn is_named(fqn: &[String], selector: &str, is_versioned: bool) -> bool {
+    // The full name of a version ends in the model's name and the version: `orders`, `v2`.
+    let name = if is_versioned { fqn.len().checked_sub(2) } else { fqn.len().checked_sub(1) };
+    let Some(leaf) = name.and_then(|at| fqn.get(at)) else { return false };
     if leaf == selector {
         return true;
+    }
+    if is_versioned {
+        let parts: Vec<&str> = selector.split('.').collect();
+        let last = parts.len().saturating_sub(2);
+        if fqn[fqn.len() - 2..].join("_") == parts[last..].join("_") {
+            return true;
+        }
     }
     let flat: Vec<&str> = fqn.iter().flat_map(|part| part.split('.')).collect();
     let parts: Vec<&str> = selector.split('.').collect();

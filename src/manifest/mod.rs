@@ -32,18 +32,18 @@ pub struct Manifest {
     pub docs: IndexMap<UniqueId, DocBlock>,
     /// Nodes and sources that are disabled.
     pub disabled: IndexMap<UniqueId, Node>,
-    /// What `ref()` finds: by name, then by package.
+    /// What `ref()` finds: by name (`orders`, and `orders.v2` for versions), then by package.
     pub references: BTreeMap<String, BTreeMap<String, UniqueId>>,
     /// What `source()` finds: by (source name, table name).
     pub source_index: BTreeMap<(String, String), UniqueId>,
 }
 
 impl Manifest {
-    /// The node that `ref(name)` or `ref(package, name)` means to a node of `from_package`: the root project's
-    /// first, then that package's own, then the first there is, as dbt searches.
-    pub fn find_reference(&self, package: Option<&str>, name: &str, from_package: &str) -> Option<&Node> {
-        let by_package = self.references.get(name)?;
-        let id = match package {
+    /// The node that a `ref()` means to a node of `from_package`: the root project's first, then that package's own,
+    /// then the first there is, as dbt searches.
+    pub fn find_reference(&self, call: &RefCall, from_package: &str) -> Option<&Node> {
+        let by_package = self.references.get(&call.looked_up())?;
+        let id = match &call.package {
             Some(package) => by_package.get(package),
             None => by_package
                 .get(&self.project_name)

@@ -3,6 +3,7 @@
 use super::config::{ConfigMap, NodeConfig};
 use crate::diagnostic::{SourceFile, Span};
 use crate::name::{RelationName, ResourceType, UniqueId};
+use crate::project::properties::ModelVersion;
 use crate::project::yaml::Yaml;
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -61,6 +62,8 @@ pub struct Node {
     pub checksum: String,
     /// For generic tests: what is tested.
     pub test: Option<TestMetadata>,
+    /// For a model that has versions: which one it is.
+    pub version: Option<ModelVersion>,
     /// For operations: the position in its hook list, and `on-run-start` or `on-run-end`.
     pub hook_index: Option<usize>,
 }
@@ -70,6 +73,17 @@ impl Node {
     pub fn is_ephemeral(&self) -> bool {
         self.resource_type == ResourceType::Model
             && self.config.materialized() == super::config::Materialized::Ephemeral
+    }
+
+    /// The names by which `ref()` finds it: a model's latest version goes by its plain name as well.
+    pub fn reference_names(&self) -> Vec<String> {
+        match &self.version {
+            None => vec![self.name.clone()],
+            Some(version) => {
+                let versioned = format!("{}.{}", self.name, version.suffix());
+                if version.is_latest() { vec![versioned, self.name.clone()] } else { vec![versioned] }
+            }
+        }
     }
 
     /// Whether it becomes a table or view.
@@ -116,6 +130,16 @@ pub struct RefCall {
     pub version: Option<String>,
     /// Where the call stands, if it stands in the node's own file.
     pub span: Option<Span>,
+}
+
+impl RefCall {
+    /// The name under which the node is looked up: `orders`, or `orders.v2`.
+    pub fn looked_up(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}.v{version}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// One `source()` call.
@@ -280,6 +304,7 @@ impl Node {
             sources: vec![],
             checksum: String::new(),
             test: None,
+            version: None,
             hook_index: None,
             package_name: package,
             name,

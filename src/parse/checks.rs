@@ -34,12 +34,20 @@ pub fn relations(manifest: &Manifest, found: &mut Diagnostics) {
     }
 }
 
+/// Materializations of other adapters of dbt. A project that is written for such a warehouse still compiles here.
+const MATERIALIZATIONS_ELSEWHERE: [&str; 4] = ["dynamic_table", "external", "materialized_view", "table_function"];
+
 /// A materialization must be one of strata's own or a macro.
 pub fn materializations(manifest: &Manifest, registry: &Registry, found: &mut Diagnostics) {
     let own = ["view", "table", "incremental", "ephemeral", "extract", "scd2"];
     for node in manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Model) {
         let Materialized::Custom(name) = node.config.materialized() else { continue };
         if registry.find_materialization(&name, registry.adapter_type()).is_some() {
+            continue;
+        }
+        if MATERIALIZATIONS_ELSEWHERE.contains(&name.as_str()) {
+            let message = format!("`{}` cannot be built: {} has no `{name}` here", node.name, registry.adapter_type());
+            found.push(Diagnostic::warning(Code::NotSupported, message).at(node.declared_at.clone(), ""));
             continue;
         }
         let known = registry.materializations(registry.adapter_type());

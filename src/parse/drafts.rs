@@ -5,15 +5,27 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceFile, Span, nearest
 use crate::manifest::{ConfigMap, DependsOn, Node, NodeConfig, TestMetadata};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::config::ProjectHook;
-use crate::project::properties::{NodeProperties, Section};
+use crate::project::properties::{ModelVersion, NodeProperties, Section};
 use crate::project::{FileKind, Package, PackageFile, Project};
 use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What properties files say of nodes: by package, section and name. The path is that of the file.
+/// What properties files say of nodes: by package, section and the name of the node's file. The path is that of the
+/// properties file.
 pub type PropertiesIndex<'a> = BTreeMap<(&'a str, Section, &'a str), (&'a NodeProperties, &'a str)>;
+
+/// The file, without directories and ending, of which an entry speaks. A model's latest version may be in a file
+/// without the version in its name.
+fn described_file<'a>(node: &'a NodeProperties, models: &FxHashSet<&str>) -> &'a str {
+    match &node.version {
+        Some(found) if found.version.is_latest() && !models.contains(found.defined_in.as_str()) => &node.name,
+        Some(found) => &found.defined_in,
+        None => &node.name,
+    }
+}
 
 /// A node that is not read yet.
 #[derive(Debug)]
@@ -34,9 +46,10 @@ pub struct Draft<'a> {
 pub fn index_properties<'a>(project: &'a Project, found: &mut Diagnostics) -> PropertiesIndex<'a> {
     let mut index = PropertiesIndex::new();
     for package in &project.packages {
+        let models: FxHashSet<&str> = package.files(FileKind::Model).map(stem).collect();
         for file in &package.properties {
             for node in &file.nodes {
-                let key = (package.name(), node.section, node.name.as_str());
+                let key = (package.name(), node.section, described_file(node, &models));
                 if let Some((first, _)) = index.get(&key) {
                     let what = node.section.noun();
                     found.push(
@@ -72,6 +85,11 @@ pub fn collect<'a>(project: &'a Project, properties: &PropertiesIndex<'a>, found
                 let mut draft = of_file(package, file, resource_type);
                 let key = (package.name(), section, draft.node.name.as_str());
                 draft.properties = properties.get(&key).copied();
+                if let Some((described, _)) = draft.properties
+                    && let Some(found) = &described.version
+                {
+                    become_version(&mut draft.node, &described.name, &found.version);
+                }
                 drafts.push(draft);
             }
         }
@@ -88,6 +106,21 @@ pub fn collect<'a>(project: &'a Project, properties: &PropertiesIndex<'a>, found
         }
     }
     drafts
+}
+
+/// Makes a model's node the node of one version of it.
+fn become_version(node: &mut Node, name: &str, version: &ModelVersion) {
+    name.clone_into(&mut node.name);
+    name.clone_into(&mut node.alias);
+    node.unique_id = version_id(&node.package_name, name, version);
+    node.fqn.pop();
+    node.fqn.extend([name.to_owned(), version.suffix()]);
+    node.version = Some(version.clone());
+}
+
+/// `model.shop.orders.v2`
+pub fn version_id(package: &str, name: &str, version: &ModelVersion) -> UniqueId {
+    UniqueId::new(ResourceType::Model, package, &format!("{name}.{}", version.suffix()))
 }
 
 fn first_line(file: &SourceFile) -> usize {
@@ -144,13 +177,19 @@ pub fn blank(package: &str, kind: ResourceType, name: &str, file: &Arc<SourceFil
         sources: vec![],
         checksum: String::new(),
         test: None::<TestMetadata>,
+        version: None,
         hook_index: None,
     }
 }
 
+/// A file's name without directories and ending.
+fn stem(file: &PackageFile) -> &str {
+    let path = without_extension(&file.path);
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 fn of_file<'a>(package: &'a Package, file: &'a PackageFile, kind: ResourceType) -> Draft<'a> {
-    let stem = without_extension(&file.path);
-    let name = stem.rsplit('/').next().unwrap_or(stem);
+    let name = stem(file);
     let mut node = blank(package.name(), kind, name, &file.source, trimmed(file.source.text()));
     node.path.clone_from(&file.path);
     node.original_file_path.clone_from(&file.original_file_path);
@@ -197,7 +236,11 @@ pub fn report_unused_properties(
             Section::DataTests => ResourceType::Test,
         };
         // What an installed package describes in vain is not the user's business.
-        if all.contains(&UniqueId::new(kind, package, name)) || *package != project.name() {
+        let id = match &described.version {
+            Some(found) => version_id(package, &described.name, &found.version),
+            None => UniqueId::new(kind, package, name),
+        };
+        if all.contains(&id) || *package != project.name() {
             continue;
         }
         let names = all.names_of(kind, package);

@@ -1,6 +1,6 @@
 //! Generic tests: an entry under `data_tests:` becomes a node, named and hashed as dbt does it.
 
-use super::drafts::{Draft, blank, full_name};
+use super::drafts::{Draft, blank, full_name, version_id};
 use super::python;
 use super::render::Stage;
 use super::resolve::Gathered;
@@ -76,14 +76,25 @@ pub fn collect<'a>(
                     Section::Snapshots => ResourceType::Snapshot,
                     Section::Analyses | Section::DataTests => continue,
                 };
-                let id = UniqueId::new(kind, package.name(), &described.name);
+                let version = described.version.as_ref().map(|found| &found.version);
+                let name = &described.name;
+                let id = match version {
+                    Some(version) => version_id(package.name(), name, version),
+                    None => UniqueId::new(kind, package.name(), name),
+                };
                 let Some(node) = all.get(&id) else { continue };
-                let name = described.name.clone();
+                let number = version.map(|version| version.number.text());
                 let subject = Subject {
-                    call: format!("ref('{name}')"),
-                    reference: Some(RefCall { package: None, name: name.clone(), version: None, span: None }),
+                    call: match &number {
+                        Some(number) => format!("ref('{name}', version='{number}')"),
+                        None => format!("ref('{name}')"),
+                    },
+                    name: match version {
+                        Some(version) => format!("{name}_{}", version.suffix()),
+                        None => name.clone(),
+                    },
+                    reference: Some(RefCall { package: None, name: name.clone(), version: number, span: None }),
                     source: None,
-                    name,
                     id: node.unique_id.clone(),
                     tags: vec![],
                     file,

@@ -110,9 +110,11 @@ pub fn resolve(
     found: &mut Diagnostics,
 ) {
     for node in all.enabled.values().filter(|node| is_referable(node.resource_type)) {
-        let by_package = manifest.references.entry(node.name.clone()).or_default();
-        if let Some(other) = by_package.insert(node.package_name.clone(), node.unique_id.clone()) {
-            found.push(same_name(node, all.enabled.get(&other)));
+        for name in node.reference_names() {
+            let by_package = manifest.references.entry(name).or_default();
+            if let Some(other) = by_package.insert(node.package_name.clone(), node.unique_id.clone()) {
+                found.push(same_name(node, all.enabled.get(&other)));
+            }
         }
     }
     for source in sources.enabled.values() {
@@ -125,7 +127,7 @@ pub fn resolve(
     manifest.sources = sources.enabled;
     let disabled_sources = sources.disabled;
     let failed: FxHashSet<String> =
-        all.failed.iter().filter_map(|id| id.as_str().rsplit('.').next()).map(str::to_owned).collect();
+        all.failed.iter().filter_map(|id| id.as_str().split('.').nth(2)).map(str::to_owned).collect();
     manifest.disabled = all.disabled;
     // References are looked up in the manifest, so the nodes move in before they are resolved.
     manifest.nodes = all.enabled;
@@ -193,6 +195,13 @@ fn same_name(node: &Node, other: Option<&Node>) -> Diagnostic {
     found.help("rename one of them")
 }
 
+fn no_such_version(node: &Node, call: &RefCall, version: &str, versions: &[&str]) -> Diagnostic {
+    let what = format!("{} refers to version {version} of `{}`, which does not exist", described(node), call.name);
+    Diagnostic::error(Code::UnknownRef, what)
+        .at(place(node, call.span.as_ref()), "no version of this model has this number")
+        .help(format!("its versions are {}", versions.join(", ")))
+}
+
 /// The same as a warning.
 fn weakened(complaint: Diagnostic) -> Diagnostic {
     let mut warning = Diagnostic::warning(complaint.code(), format!("{}; the test is left out", complaint.message()));
@@ -217,7 +226,7 @@ fn place(node: &Node, span: Option<&Span>) -> Span {
 }
 
 fn reference(manifest: &Manifest, node: &Node, call: &RefCall) -> Target {
-    if let Some(target) = manifest.find_reference(call.package.as_deref(), &call.name, &node.package_name) {
+    if let Some(target) = manifest.find_reference(call, &node.package_name) {
         return Target::Found(target.unique_id.clone());
     }
     let at = place(node, call.span.as_ref());
@@ -244,7 +253,13 @@ fn reference(manifest: &Manifest, node: &Node, call: &RefCall) -> Target {
         Diagnostic::error(Code::UnknownRef, format!("{} refers to {what}, which does not exist", described(node)))
             .at(at, "no model, seed or snapshot has this name");
     if let Some(version) = &call.version {
-        complaint = complaint.note(format!("versions of models (here: {version}) are not supported"));
+        let prefix = format!("{}.v", call.name);
+        let versions: Vec<&str> =
+            manifest.references.keys().filter_map(|name| name.strip_prefix(prefix.as_str())).collect();
+        complaint = match versions[..] {
+            [] => complaint.note(format!("version {version} was asked for")),
+            _ => return Target::Missing(Box::new(no_such_version(node, call, version, &versions)), call.name.clone()),
+        };
     }
     let elsewhere = manifest.references.get(&call.name).and_then(|packages| packages.keys().next());
     if let (Some(package), Some(_)) = (elsewhere, &call.package) {

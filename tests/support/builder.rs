@@ -220,6 +220,7 @@ fn node(build: &Build<'_>, warehouse: Warehouse) -> Node {
         sources: vec![],
         checksum: String::new(),
         test: None,
+        version: None,
         hook_index: None,
     }
 }

@@ -225,7 +225,8 @@ pub fn node_json(node: &Node) -> Map<String, Json> {
         "metrics": [], "functions": [],
         "depends_on": {"macros": ids(&node.depends_on.macros), "nodes": ids(&node.depends_on.nodes)},
         "contract": pick("contract"), "access": pick("access"), "constraints": pick("constraints"),
-        "defer_relation": null, "version": pick("version"), "latest_version": pick("latest_version"),
+        "defer_relation": null, "version": node.version.as_ref().map(|version| version.number.json()),
+        "latest_version": node.version.as_ref().map(|version| version.latest.json()),
     }));
     if json["constraints"].is_null() {
         json.insert("constraints".into(), json!([]));

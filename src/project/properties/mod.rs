@@ -1,8 +1,10 @@
 //! Properties YAML (`schema.yml` and its like), typed.
 
 mod source;
+mod version;
 
 pub use source::{SourceProperties, TableProperties};
+pub use version::{ModelVersion, VersionNumber, VersionProperties};
 
 use super::config::is_hook_key;
 use super::yaml::{self, Entry, Found, Reader, Yaml};
@@ -90,6 +92,8 @@ pub struct NodeProperties {
     pub data_tests: Vec<Yaml>,
     /// For snapshots in YAML: `ref('orders')`, and where it stands.
     pub relation: Option<(String, Span)>,
+    /// For an entry under `versions:` of a model: which one. The rest is what is said of that version.
+    pub version: Option<VersionProperties>,
 }
 
 /// What is said of a column.
@@ -171,7 +175,7 @@ pub fn read(
 }
 
 /// Renders what dbt renders at this point: not descriptions, tests and hooks, which are rendered later; nor what
-/// tells how to extract, which may hold secrets.
+/// tells how to extract, which may hold secrets; nor sections that nobody reads.
 fn render(tree: &Yaml, templates: &Templates) -> std::result::Result<Yaml, Diagnostic> {
     tree.render_texts(&mut Vec::new(), &mut |path, text, span| {
         if !has_jinja(text) || is_late(path) { Ok(None) } else { templates.render(text, span).map(Some) }
@@ -179,8 +183,12 @@ fn render(tree: &Yaml, templates: &Templates) -> std::result::Result<Yaml, Diagn
 }
 
 fn is_late(path: &[String]) -> bool {
-    // The first key is the section; tables and columns have entries of their own.
-    let mut inner = path.iter().map(String::as_str).skip(1).skip_while(|key| matches!(*key, "tables" | "columns"));
+    if path.first().is_some_and(|section| NOT_SUPPORTED.contains(&section.as_str())) {
+        return true;
+    }
+    // The first key is the section; tables, columns and versions have entries of their own.
+    let is_list = |key: &&str| matches!(*key, "tables" | "columns" | "versions");
+    let mut inner = path.iter().map(String::as_str).skip(1).skip_while(is_list);
     match inner.next() {
         Some("tests" | "data_tests" | "description" | "loaded_at_query" | "connector" | "extract") => true,
         Some("config") => inner.next().is_some_and(|key| is_hook_key(key) || key == "loaded_at_query"),
@@ -189,7 +197,8 @@ fn is_late(path: &[String]) -> bool {
     }
 }
 
-fn read_node(section: Section, entry: &Yaml, written: &Yaml, found: &Found) -> Option<NodeProperties> {
+/// What an entry says: of one node, or of each version of a model.
+fn read_node(section: Section, entry: &Yaml, written: &Yaml, found: &Found) -> Vec<NodeProperties> {
     let mut reader = Reader::new(entry, section.noun(), found);
     let name = reader.required_text("name");
     let (config, config_places) = read_config(&mut reader);
@@ -205,21 +214,41 @@ fn read_node(section: Section, entry: &Yaml, written: &Yaml, found: &Found) -> O
         config_places,
         data_tests: read_tests(&mut reader),
         relation: reader.placed_text("relation").map(|(text, span)| (text, span.clone())),
+        version: None,
     };
-    for key in ["versions", "latest_version", "deprecation_date", "constraints", "time_spine", "semantic_model"] {
+    let (versions, latest) = match section {
+        Section::Models => (reader.sequence("versions"), reader.yaml("latest_version")),
+        _ => (&[][..], None),
+    };
+    for key in ["deprecation_date", "constraints", "time_spine", "semantic_model"] {
         reader.not_supported(key);
     }
     reader.ignore(&["quote_columns", "primary_key", "original_file_path"]);
     reader.finish();
-    let (name, span) = name?;
-    Some(NodeProperties { name, name_span: span.clone(), ..node })
+    let Some((name, span)) = name else { return vec![] };
+    let node = NodeProperties { name, name_span: span.clone(), ..node };
+    match versions {
+        [] => vec![node],
+        versions => version::expand(&node, versions, written, latest, found),
+    }
 }
 
 /// `tests:` and `data_tests:`, which are the same.
 fn read_tests(reader: &mut Reader<'_>) -> Vec<Yaml> {
-    let mut tests = reader.sequence("data_tests").to_vec();
-    tests.extend_from_slice(reader.sequence("tests"));
-    tests
+    optional_tests(reader).unwrap_or_default()
+}
+
+/// The same; none where neither key is there.
+fn optional_tests(reader: &mut Reader<'_>) -> Option<Vec<Yaml>> {
+    let keys = ["data_tests", "tests"];
+    keys.into_iter().filter(|key| reader.yaml(key).is_some()).collect::<Vec<_>>().into_iter().fold(
+        None,
+        |tests, key| {
+            let mut tests: Vec<Yaml> = tests.unwrap_or_default();
+            tests.extend_from_slice(reader.sequence(key));
+            Some(tests)
+        },
+    )
 }
 
 /// `config:` with the keys beside it that belong there, and where each key stands.

@@ -240,6 +240,7 @@ impl Stage {
             sources: vec![],
             checksum: String::new(),
             test: None,
+            version: None,
             hook_index: None,
         }
     }

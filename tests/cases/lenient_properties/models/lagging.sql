@@ -1,0 +1,2 @@
+{{ config(materialized='dynamic_table', target_lag='1 hour') }}
+select 1
