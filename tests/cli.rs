@@ -220,6 +220,24 @@ fn a_hook_that_fails_stops_the_nodes_only_where_the_project_says_so() {
 }
 
 #[test]
+fn quoting_of_the_project_is_for_models_and_hooks_are_compiled_too() {
+    let stage = Stage::shop();
+    let more = "quoting: {schema: false, identifier: false}\non-run-start: ['select 1 as {{ target.name }}']\n";
+    stage.write("dbt_project.yml", &format!("{PROJECT}{more}"));
+    stage.write(
+        "models/sources.yml",
+        "sources:\n  - name: crm\n    tables: [{name: t, quoting: {identifier: false}}]\n",
+    );
+    let sql = "{{ ref('total') }} {{ source('crm', 't') }}";
+    let inline = stage.run(&["compile", "-q", "--inline", sql]);
+    assert_eq!(inline.stdout.trim(), r#""shop".dev.total "shop"."crm".t"#, "{}", inline.shown());
+    assert_eq!(stage.run(&["seed", "-q"]).code, 0);
+    assert_eq!(stage.run(&["compile", "-q"]).code, 0);
+    let hook = stage.path().join("target/compiled/shop/dbt_project.yml/hooks/shop-on-run-start-0.sql");
+    assert_eq!(fs::read_to_string(hook).expect("the hook's SQL"), "select 1 as dev");
+}
+
+#[test]
 fn a_killed_run_is_gone_on_with() {
     let stage = Stage::shop();
     assert_eq!(stage.run(&["run", "--vars", "{a: 1}", "-q"]).code, 1, "there is no seed table yet");

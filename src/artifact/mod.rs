@@ -253,6 +253,7 @@ pub(crate) mod fixture {
             name: "customers".into(),
             identifier: "customers".into(),
             relation_name: RelationName::new(Some("shop"), "raw", "customers", Quoting::ALL),
+            relation: RelationName::new(Some("shop"), "raw", "customers", Quoting::ALL),
             fqn: vec!["shop".into(), "crm".into(), "customers".into()],
             original_file_path: "models/schema.yml".into(),
             declared_at: Span::whole(&yaml),

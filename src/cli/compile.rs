@@ -15,7 +15,7 @@ use serde_json::json;
 
 /// What is compiled unless told otherwise.
 const KINDS: &[ResourceType] =
-    &[ResourceType::Model, ResourceType::Snapshot, ResourceType::Test, ResourceType::Analysis];
+    &[ResourceType::Model, ResourceType::Snapshot, ResourceType::Test, ResourceType::Analysis, ResourceType::Operation];
 
 /// Compiles the selected nodes, or the text of `--inline`.
 pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result<Outcome> {

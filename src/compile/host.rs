@@ -154,7 +154,7 @@ impl Host for NodeHost {
         self.check_declared(&source.unique_id, &format!("source('{}', '{}')", call.source_name, call.table_name))?;
         match &self.surroundings.source {
             Some(replaced) if replaced.source == source.unique_id => Ok(replaced.relation.clone()),
-            _ => Ok(Relation { name: source.relation_name.clone(), relation_type: None }),
+            _ => Ok(Relation { name: source.relation.clone(), relation_type: None }),
         }
     }
 

@@ -181,8 +181,10 @@ pub struct Source {
     pub name: String,
     /// The table's name in the warehouse.
     pub identifier: String,
-    /// Where it lives.
+    /// Where it lives, as artifacts show it.
     pub relation_name: RelationName,
+    /// What `source()` gives: the same, but as in dbt the project's `quoting:` does not count here.
+    pub relation: RelationName,
     /// Package, directories, source, table.
     pub fqn: Vec<String>,
     /// The path of the properties file within its package.

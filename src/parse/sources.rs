@@ -92,22 +92,23 @@ fn of_table(
     // Freshness has its own place, where source and table are merged.
     merging.values.remove("freshness");
 
-    let Quoting { database, schema, identifier } = stage.surroundings.quoting;
-    let quoting = Quoting {
-        database: table.quoting.database.unwrap_or(database),
-        schema: table.quoting.schema.unwrap_or(schema),
-        identifier: table.quoting.identifier.unwrap_or(identifier),
+    let quoting = |default: Quoting| Quoting {
+        database: table.quoting.database.unwrap_or(default.database),
+        schema: table.quoting.schema.unwrap_or(default.schema),
+        identifier: table.quoting.identifier.unwrap_or(default.identifier),
     };
     let database = described.database.clone().or_else(|| stage.surroundings.database.clone());
     let schema = described.schema.as_ref().unwrap_or(&described.name);
     let identifier = table.identifier.as_ref().unwrap_or(&table.name);
+    let relation = |quoting: Quoting| RelationName::new(database.as_deref(), schema, identifier, quoting);
     Source {
         unique_id: source_id(package.name(), &described.name, &table.name),
         package_name: package.name().to_owned(),
         source_name: described.name.clone(),
         name: table.name.clone(),
         identifier: identifier.clone(),
-        relation_name: RelationName::new(database.as_deref(), schema, identifier, quoting),
+        relation_name: relation(quoting(stage.surroundings.quoting)),
+        relation: relation(quoting(stage.project.target.warehouse.default_quoting())),
         fqn,
         original_file_path: file.original_file_path.clone(),
         declared_at: table.name_span.clone(),

@@ -4,10 +4,6 @@
   now()
 {%- endmacro %}
 
-{% macro duckdb__current_timestamp_backcompat() %}
-    cast(now() as timestamp)
-{% endmacro %}
-
 {% macro duckdb__snapshot_string_as_time(timestamp) -%}
   {{ return("'" ~ timestamp ~ "'::timestamp") }}
 {%- endmacro %}
@@ -21,7 +17,7 @@
 {%- endmacro %}
 
 {% macro duckdb__array_concat(array_1, array_2) -%}
-  list_concat({{ array_1 }}, {{ array_2 }})
+  array_cat({{ array_1 }}, {{ array_2 }})
 {%- endmacro %}
 
 {% macro duckdb__date(year, month, day) -%}
@@ -35,7 +31,7 @@
   {%- if unit == 'quarter' -%}
     ({{ from_date_or_timestamp }} + {{ count }} * 3 * interval 1 month)
   {%- elif unit == 'week' -%}
-    ({{ from_date_or_timestamp }} + {{ count }} * 7 * interval 1 day)
+    ({{ from_date_or_timestamp }} + ({{ count }} * 7) * interval 1 day)
   {%- else -%}
     ({{ from_date_or_timestamp }} + {{ count }} * interval 1 {{ unit }})
   {%- endif -%}
@@ -48,7 +44,16 @@
     (date_diff('day', date '0001-01-07', ({{ second_date }})::timestamp) // 7
       - date_diff('day', date '0001-01-07', ({{ first_date }})::timestamp) // 7)
   {%- else -%}
-    (date_diff('{{ datepart }}', ({{ first_date }})::timestamp, ({{ second_date }})::timestamp))
+    (date_diff('{{ datepart }}', {{ first_date }}::timestamp, {{ second_date }}::timestamp))
+  {%- endif -%}
+{%- endmacro %}
+
+{% macro duckdb__last_day(date, datepart) -%}
+  {%- if datepart | lower == 'quarter' -%}
+    {%- set next = dateadd('month', 3, date_trunc(datepart, date)) -%}
+    cast({{ dateadd('day', -1, next) }} as date)
+  {%- else -%}
+    {{ default_last_day(date, datepart) }}
   {%- endif -%}
 {%- endmacro %}
 

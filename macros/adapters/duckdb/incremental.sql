@@ -23,7 +23,7 @@
   {%- elif unique_key %}
   delete from {{ target }} as DBT_INCREMENTAL_TARGET
   using {{ source }}
-  where {{ (conditions + predicates) | join('\n  and ') }};
+  where ({{ (conditions + predicates) | join('\n  and ') }});
   {%- endif %}
   insert into {{ target }} ({{ columns }})
   (

@@ -217,19 +217,29 @@ pub fn node_json(node: &Node) -> Map<String, Json> {
         "meta": pick("meta"), "group": pick("group"), "docs": pick("docs"),
         "patch_path": node.patch_path, "build_path": null, "unrendered_config": node.unrendered_config,
         "relation_name": node.relation_name.as_ref().map(ToString::to_string),
-        "raw_code": &*node.raw_code, "doc_blocks": [], "language": "sql",
-        "refs": node.refs.iter().map(|call| {
-            json!({"name": call.name, "package": call.package, "version": call.version})
-        }).collect::<Vec<_>>(),
-        "sources": node.sources.iter().map(|call| json!([call.source_name, call.table_name])).collect::<Vec<_>>(),
-        "metrics": [], "functions": [],
+        "raw_code": &*node.raw_code, "doc_blocks": [],
         "depends_on": {"macros": ids(&node.depends_on.macros), "nodes": ids(&node.depends_on.nodes)},
-        "contract": pick("contract"), "access": pick("access"), "constraints": pick("constraints"),
-        "defer_relation": null, "version": node.version.as_ref().map(|version| version.number.json()),
-        "latest_version": node.version.as_ref().map(|version| version.latest.json()),
     }));
-    if json["constraints"].is_null() {
-        json.insert("constraints".into(), json!([]));
+    match node.resource_type {
+        ResourceType::Seed => json.extend(object(json!({"root_path": null, "defer_relation": null}))),
+        _ => json.extend(object(json!({
+            "language": "sql", "contract": pick("contract"), "compiled_path": null, "metrics": [], "functions": [],
+            "refs": node.refs.iter().map(|call| {
+                json!({"name": call.name, "package": call.package, "version": call.version})
+            }).collect::<Vec<_>>(),
+            "sources": node.sources.iter().map(|call| json!([call.source_name, call.table_name])).collect::<Vec<_>>(),
+        }))),
+    }
+    match node.resource_type {
+        ResourceType::Model => json.extend(object(json!({
+            "access": pick("access"), "defer_relation": null, "deprecation_date": null, "primary_key": [],
+            "constraints": config.get("constraints").filter(|given| !given.is_null()).unwrap_or(&json!([])),
+            "version": node.version.as_ref().map(|version| version.number.json()),
+            "latest_version": node.version.as_ref().map(|version| version.latest.json()),
+            "time_spine": null, "batch": null,
+        }))),
+        ResourceType::Snapshot => json.extend(object(json!({"defer_relation": null}))),
+        _ => {}
     }
     if let Some(test) = &node.test {
         json.insert("column_name".into(), json!(test.column_name));
@@ -239,9 +249,6 @@ pub fn node_json(node: &Node) -> Map<String, Json> {
     }
     if let Some(index) = node.hook_index {
         json.insert("index".into(), json!(index));
-    }
-    if node.resource_type == ResourceType::Seed {
-        json.insert("root_path".into(), Json::Null);
     }
     json.insert("config".into(), Json::Object(config));
     json

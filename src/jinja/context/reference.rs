@@ -56,7 +56,7 @@ pub(super) fn source_function(warehouse: Warehouse, empty: bool) -> Value {
         let call = SourceCall { source_name, table_name, span: context.call_site() };
         let relation = context.host().source(call).map_err(host_error)?;
         // A host may put another relation in the source's place, such as the batch that was just fetched.
-        let external = match declared.filter(|source| source.relation_name == relation.name) {
+        let external = match declared.filter(|source| source.relation == relation.name) {
             Some(source) => external_location(source)?,
             None => None,
         };

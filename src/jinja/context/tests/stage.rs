@@ -182,6 +182,7 @@ impl Stage {
             name: "t".to_owned(),
             identifier: "t_1".to_owned(),
             relation_name: RelationName::new(Some("db"), "files", "t", Quoting::ALL),
+            relation: RelationName::new(Some("db"), "files", "t", Quoting::ALL),
             fqn: vec![],
             original_file_path: "models/sources.yml".to_owned(),
             declared_at: node.declared_at.clone(),
