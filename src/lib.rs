@@ -2,7 +2,7 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 // In pipeline order: a module may use only what stands above it here, which tests/tidy.rs checks.
-// The whole order: diagnostic, name, secret, sql, template, project, manifest, graph, adapter, jinja, parse, compile,
+// The whole order: diagnostic, name, secret, sql, template, project, deps, manifest, graph, adapter, jinja, parse, compile,
 // diff, extract, plan, run, artifact, report, cli.
 pub mod diagnostic;
 pub mod name;
@@ -10,6 +10,7 @@ pub mod secret;
 pub mod sql;
 pub mod template;
 pub mod project;
+pub mod deps;
 pub mod manifest;
 pub mod graph;
 pub mod adapter;

@@ -79,6 +79,11 @@ pub enum Verb {
     /// Run again what failed, what was skipped because of it, and what a killed run did not come to
     #[command(after_help = "Example:\n  strata build; strata retry")]
     Retry(RetryArguments),
+    /// Install the packages that packages.yml or dependencies.yml asks for, in the versions of package-lock.yml
+    #[command(
+        after_help = "Examples:\n  strata deps\n  strata deps --upgrade\n  strata deps --add-package dbt-labs/dbt_utils@1.3.0"
+    )]
+    Deps(DepsArguments),
     /// Remove what commands leave behind (clean-targets: target/ and dbt_packages/), nothing else
     #[command(after_help = "Example:\n  strata clean")]
     Clean,
@@ -104,6 +109,7 @@ impl Verb {
             Self::Show(_) => "show",
             Self::Diff(_) => "diff",
             Self::Retry(_) => "retry",
+            Self::Deps(_) => "deps",
             Self::Clean => "clean",
             Self::Scd2(_) => "scd2",
         }
@@ -407,6 +413,35 @@ pub struct RetryArguments {
     /// The directory of the run to go on with [default: the target directory]
     #[arg(long, env = "DBT_STATE", value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// `deps`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DepsArguments {
+    /// Look for newer versions instead of taking those of package-lock.yml
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Only write package-lock.yml, install nothing
+    #[arg(long)]
+    pub lock: bool,
+    /// Add a package to packages.yml first: its name on the hub, address or directory, and its version
+    #[arg(long, value_name = "PACKAGE@VERSION")]
+    pub add_package: Option<String>,
+    /// Where the added package comes from
+    #[arg(long, value_enum, default_value = "hub", requires = "add_package")]
+    pub source: PackageSource,
+}
+
+/// Where an added package comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PackageSource {
+    /// The package hub
+    #[default]
+    Hub,
+    /// A git repository
+    Git,
+    /// A directory
+    Local,
 }
 
 /// `scd2 …`.

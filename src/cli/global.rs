@@ -47,6 +47,12 @@ pub struct GlobalArguments {
     /// Let doubtful things in the project count as errors: broken layers, configs that match nothing, …
     #[arg(long, global = true, env = "STRATA_STRICT", help_heading = "Run", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub strict: Option<bool>,
+    /// Let deps leave out packages that ask for another version of dbt (the default)
+    #[arg(long, global = true, hide = true, env = "DBT_VERSION_CHECK", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_version_check")]
+    pub version_check: Option<bool>,
+    /// Let deps take packages of the hub that ask for another version of dbt
+    #[arg(long, global = true, help_heading = "Project", overrides_with = "version_check")]
+    pub no_version_check: bool,
     /// Read sources from a recording instead of calling them
     #[arg(long, global = true, value_name = "DIR", help_heading = "Run", conflicts_with = "record")]
     pub replay: Option<PathBuf>,
@@ -111,12 +117,6 @@ pub struct FlagsWithoutEffect {
     /// Nothing is ever sent
     #[arg(long, global = true, hide = true)]
     send_anonymous_usage_stats: bool,
-    /// require-dbt-version is never a reason to stop
-    #[arg(long, global = true)]
-    no_version_check: bool,
-    /// require-dbt-version is never a reason to stop
-    #[arg(long, global = true, hide = true)]
-    version_check: bool,
     /// There is one parser
     #[arg(long, global = true, hide = true)]
     static_parser: bool,

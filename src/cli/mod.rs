@@ -5,6 +5,7 @@ mod clean;
 mod compile;
 mod crash;
 mod debug;
+mod deps;
 mod diff;
 mod execute;
 mod global;
@@ -146,6 +147,7 @@ fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
         Verb::Show(given) => show::show(context, given),
         Verb::Diff(given) => diff::diff(context, given),
         Verb::Retry(given) => retry::retry(context, arguments, given),
+        Verb::Deps(given) => deps::deps(context, given),
         Verb::Clean => clean::clean(context),
         Verb::Scd2(Scd2Verb::Check { model }) => scd2::check(context, model),
         Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) => {

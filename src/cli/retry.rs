@@ -152,6 +152,8 @@ fn overlaid(given: &GlobalArguments, former: GlobalArguments) -> GlobalArguments
         warn_error: given.warn_error,
         no_warn_error: given.no_warn_error,
         strict: given.strict.or(former.strict),
+        version_check: given.version_check.or(former.version_check),
+        no_version_check: given.no_version_check || given.version_check.is_none() && former.no_version_check,
         replay: given.replay.or(former.replay),
         record: given.record.or(former.record),
         log_format: given.log_format,

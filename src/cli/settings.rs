@@ -31,6 +31,8 @@ pub struct Settings {
     pub warn_error: bool,
     /// Whether what is doubtful in the project counts as an error.
     pub strict: bool,
+    /// Whether packages that ask for another version of dbt are left out.
+    pub version_check: bool,
     /// `--full-refresh` of `flags:`; verbs that have the flag ask [`Settings::full_refresh`].
     flags: Map<String, Json>,
     /// How progress is told.
@@ -130,6 +132,7 @@ impl Settings {
             fail_fast: either(global.no_fail_fast, global.fail_fast, "fail_fast").unwrap_or(false),
             warn_error: either(global.no_warn_error, global.warn_error, "warn_error").unwrap_or(false),
             strict: global.strict.or(flag("strict")).unwrap_or(false),
+            version_check: either(global.no_version_check, global.version_check, "version_check").unwrap_or(true),
             format: global.log_format.or_else(|| named_format(&flags)).unwrap_or(LogFormat::Text),
             quiet: either(global.no_quiet, global.quiet, "quiet").unwrap_or(quiet_level),
             debug: either(global.no_debug, global.debug, "debug").unwrap_or(debug_level),

@@ -5,7 +5,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands of dbt, and what does their work here if anything does.
 const COMMANDS: &[(&str, Option<&str>)] = &[
-    ("deps", Some("put the package under dbt_packages/ or name it as a `local` package")),
     ("docs", None),
     ("source", None),
     ("freshness", None),
@@ -46,9 +45,6 @@ const FLAGS: &[(&str, Option<&str>)] = &[
     ("--export-saved-queries", None),
     ("--include-saved-query", None),
     ("--dry-run", Some("`strata ls` shows what would run, `strata compile` its SQL")),
-    ("--add-package", None),
-    ("--lock", None),
-    ("--upgrade", None),
     ("--args", None),
     ("--static-analysis", None),
     ("--no-inject-ephemeral-ctes", None),

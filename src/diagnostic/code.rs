@@ -40,6 +40,14 @@ codes! {
     Profile => "profile",
     /// A package that is missing or cannot be loaded.
     Package => "package",
+    /// No version or revision of a package is right for all that ask for it.
+    PackageVersion => "package-version",
+    /// A package could not be fetched.
+    PackageFetch => "package-fetch",
+    /// The files of a package are not those that were locked.
+    PackageChanged => "package-changed",
+    /// A package that would do harm, or is asked for in a way that would.
+    PackageUnsafe => "package-unsafe",
     /// A config path in `dbt_project.yml` that matches no resource.
     UnusedConfigPath => "unused-config-path",
     /// A properties entry for a resource that does not exist.

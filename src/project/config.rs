@@ -239,11 +239,15 @@ pub fn is_hook_key(key: &str) -> bool {
     matches!(key.trim_start_matches(['+', ' ']), "pre-hook" | "post-hook" | "pre_hook" | "post_hook")
 }
 
+/// Whether a text can be the name of a project: a plain word, which is fit to be the name of a directory too.
+pub fn is_name(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        && letters.all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
 fn check_name(name: &str, span: &Span, found: &Found) {
-    let mut letters = name.chars();
-    let well_formed = letters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
-        && letters.all(|letter| letter.is_alphanumeric() || letter == '_');
-    if !name.is_empty() && !well_formed {
+    if !name.is_empty() && !is_name(name) {
         found.borrow_mut().push(
             Diagnostic::error(Code::Project, format!("`{name}` cannot be the name of a project"))
                 .at(span.clone(), "only letters, digits and `_`, and no digit first"),

@@ -9,6 +9,7 @@ mod layers;
 mod packages;
 pub mod profile;
 pub mod properties;
+pub mod semver;
 mod version;
 pub mod yaml;
 
@@ -16,9 +17,12 @@ pub use config::ProjectConfig;
 pub use environment::Environment;
 pub use files::{FileKind, PackageFile, checksum, read_text};
 pub use layers::Layer;
-pub use packages::{PackageOrigin, PackageRequest, requests};
+pub use packages::{
+    PackageHome, PackageOrigin, PackageRequest, Requests, address_secrets, local_directory, package_home, project_name,
+    requests, requests_in, shown_address,
+};
 pub use profile::Target;
-pub use version::DBT_VERSION;
+pub use version::{DBT_VERSION, accepts, dbt_version};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, Span};
 use crate::name::Quoting;
@@ -184,7 +188,7 @@ pub fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Diagnostics)
     warnings.extend(doubtful);
     let (requests, doubtful) = packages::requests(root, Path::new(""), &secretive)?;
     warnings.extend(doubtful);
-    let (found_packages, doubtful) = packages::find(root, &config, &requests, &templates)?;
+    let (found_packages, doubtful) = packages::find(root, &config, &requests.packages, &templates)?;
     warnings.extend(doubtful);
     let target_path = root.join(options.target_path.clone().unwrap_or_else(|| PathBuf::from(&config.target_path)));
 
@@ -225,7 +229,7 @@ pub fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Diagnostics)
             variables,
             environment,
             target_path,
-            requests,
+            requests: requests.packages,
             selectors,
         };
         (project, warnings)

@@ -1,55 +1,23 @@
 //! Whether a project accepts the dbt version whose behaviour strata has.
 
+use super::semver::{VersionRange, VersionSpecifier};
 use super::yaml::Reader;
 use crate::diagnostic::{Code, Diagnostic};
-use std::cmp::Ordering;
 
 /// The dbt version whose behaviour strata has, as templates see it in `dbt_version`.
 pub const DBT_VERSION: &str = "1.11.16";
 
-/// Whether an ordering of versions is what an operator asks for.
-type Test = fn(Ordering) -> bool;
-
-/// One condition: `>=1.3.0`.
-#[derive(Debug, Clone)]
-struct Condition {
-    ordering: Test,
-    version: [u64; 3],
+/// The dbt version whose behaviour strata has, to compare with.
+pub fn dbt_version() -> VersionSpecifier {
+    VersionSpecifier::parse(DBT_VERSION).unwrap_or_else(|| VersionSpecifier::exactly([1, 11, 0]))
 }
 
-impl Condition {
-    /// Reads `>=1.3.0`, `<2.0`, `=1.11.2`, `1.5.0rc1`; none for what is no version.
-    fn new(text: &str) -> Option<Self> {
-        let text = text.trim().trim_matches(['"', '\'']);
-        let operators: [(&str, Test); 6] = [
-            (">=", Ordering::is_ge),
-            ("<=", Ordering::is_le),
-            ("==", Ordering::is_eq),
-            (">", Ordering::is_gt),
-            ("<", Ordering::is_lt),
-            ("=", Ordering::is_eq),
-        ];
-        let (ordering, rest) = operators
-            .into_iter()
-            .find_map(|(operator, ordering)| Some((ordering, text.strip_prefix(operator)?)))
-            .unwrap_or((Ordering::is_eq, text));
-        let mut version = [0; 3];
-        let mut parts = rest.trim().trim_start_matches('v').splitn(3, '.');
-        for (index, slot) in version.iter_mut().enumerate() {
-            let Some(part) = parts.next() else { break };
-            let digits = part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len());
-            // Only the last part may carry a suffix such as `rc1`.
-            if digits == 0 || (digits < part.len() && index < 2) {
-                return None;
-            }
-            *slot = part[..digits].parse().ok()?;
-        }
-        (!rest.trim().is_empty()).then_some(Self { ordering, version })
-    }
-
-    fn accepts(&self, version: [u64; 3]) -> bool {
-        (self.ordering)(version.cmp(&self.version))
-    }
+/// Whether a package or project with these conditions, each perhaps several with commas between, accepts a version.
+/// Conditions that cannot be understood accept everything.
+pub fn accepts<'a>(conditions: impl IntoIterator<Item = &'a str>, version: &VersionSpecifier) -> bool {
+    let conditions: Vec<VersionSpecifier> =
+        conditions.into_iter().flat_map(|text| text.split(',')).filter_map(VersionSpecifier::parse_loosely).collect();
+    VersionRange::of(&conditions).is_some_and(|range| range.contains(version))
 }
 
 /// Reads `require-dbt-version` and complains where it leaves out every version that strata could stand for.
@@ -58,7 +26,7 @@ pub fn check_required(reader: &mut Reader<'_>, project: &str) {
     let texts = reader.texts("require-dbt-version").unwrap_or_default();
     let mut conditions = Vec::new();
     for text in texts.iter().flat_map(|text| text.split(',')) {
-        match Condition::new(text) {
+        match VersionSpecifier::parse_loosely(text) {
             Some(condition) => conditions.push(condition),
             None => reader.report(
                 Diagnostic::error(Code::Project, format!("`{}` is no version condition", text.trim()))
@@ -66,13 +34,16 @@ pub fn check_required(reader: &mut Reader<'_>, project: &str) {
             ),
         }
     }
-    let accepted = |version| conditions.iter().all(|condition| condition.accepts(version));
-    let own = Condition::new(DBT_VERSION).map_or([1, 11, 0], |condition| condition.version);
-    if accepted(own) {
+    let range = VersionRange::of(&conditions);
+    let accepted = |version| range.as_ref().is_some_and(|range| range.contains(&version));
+    let own = dbt_version();
+    if accepted(own.clone()) {
         return;
     }
     let message = format!("`{project}` asks for another dbt than {DBT_VERSION}, whose behaviour strata has");
-    let near = (0..40).any(|minor| accepted([1, minor, 0]) || accepted([1, minor, own[2]]));
+    let patches = [0, own.numbers()[2]];
+    let near =
+        (0..40).any(|minor| patches.into_iter().any(|patch| accepted(VersionSpecifier::exactly([1, minor, patch]))));
     let found = if near {
         Diagnostic::warning(Code::Project, message)
     } else {

@@ -1,7 +1,7 @@
 //! For people: one line a finished node, frames for what went wrong, and at the end what to do about it.
 
 use super::live::Live;
-use super::wording::{Ending, Statistics, dotted, node_of, seconds};
+use super::wording::{Ending, Statistics, dotted, installation, node_of, seconds};
 use super::{Output, Product, Reporter};
 use crate::artifact::relative_output_path;
 use crate::diagnostic::{Diagnostics, Severity, Style, render};
@@ -250,7 +250,12 @@ impl Reporter for Human {
     }
 
     fn product(&self, product: &Product) {
+        let installed;
         let text = match product {
+            Product::Installed(package) => {
+                installed = installation(package);
+                &installed
+            }
             Product::Listed(text) | Product::Text(text) => text,
             Product::Compiled { sql, .. } => sql,
             Product::Previewed { rows, .. } => rows,

@@ -1,9 +1,10 @@
 //! For programs: one JSON object a line, in dbt's envelope `{"data": …, "info": …}` with dbt's names and codes,
 //! so that what reads dbt's log reads strata's.
 
-use super::wording::{Ending, Statistics, dotted, node_of, seconds};
+use super::wording::{Ending, Statistics, dotted, installation, node_of, seconds};
 use super::{Origin, Output, Product, Reporter};
 use crate::artifact::{relative_output_path, timestamp};
+use crate::deps::InstalledPackage;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Style, render};
 use crate::manifest::{Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
@@ -104,6 +105,27 @@ impl JsonLines {
             "resource_type": text(&|node| node.resource_type.to_string()),
             "unique_id": id,
         })
+    }
+
+    /// dbt's three events about a package.
+    fn installed(&self, package: &InstalledPackage) {
+        let data = json!({"package_name": package.name});
+        let start = Kind("DepsStartPackageInstall", "M014", Level::Info);
+        self.emit(&start, &format!("Installing {}", package.name), data);
+        let origin = installation(package);
+        let data = json!({"version_name": package.version.as_deref().unwrap_or(&package.origin)});
+        self.emit(&Kind("DepsInstallInfo", "M015", Level::Info), &format!("Installed {origin}"), data);
+        match &package.newest {
+            Some(newest) if Some(newest) == package.version.as_ref() => {
+                self.emit(&Kind("DepsUpToDate", "M017", Level::Info), "Up to date!", json!({}));
+            }
+            Some(newest) => {
+                let message = format!("Updated version available: {newest}");
+                let data = json!({"version_latest": newest});
+                self.emit(&Kind("DepsUpdateAvailable", "M016", Level::Info), &message, data);
+            }
+            None => {}
+        }
     }
 
     fn node_finished(&self, result: &NodeResult, index: usize, label: &str) {
@@ -330,6 +352,7 @@ impl Reporter for JsonLines {
                     json!({"node_name": node, "preview": rows, "is_inline": node.is_none(), "output_format": "text"});
                 self.emit(&Kind("ShowNode", "Q041", Level::Info), rows, data);
             }
+            Product::Installed(package) => self.installed(package),
             Product::Text(text) => {
                 self.emit(&Kind("PrintEvent", "Z052", Level::Info), text, json!({"msg": text}));
             }

@@ -12,6 +12,7 @@ pub use human::{Human, HumanOptions, TerminalStream};
 pub use json::JsonLines;
 pub use table::{TableFormat, format_table};
 
+use crate::deps::InstalledPackage;
 use crate::diagnostic::Diagnostics;
 use crate::manifest::Manifest;
 use crate::run::event::Event;
@@ -62,6 +63,8 @@ pub enum Product {
         /// The rows.
         rows: String,
     },
+    /// A package that `deps` has put into place.
+    Installed(InstalledPackage),
     /// Any other text: a diff, a check's outcome.
     Text(String),
 }

@@ -1,5 +1,6 @@
 //! The words in which reporters speak of nodes.
 
+use crate::deps::InstalledPackage;
 use crate::manifest::{Manifest, Materialized, Node};
 use crate::name::ResourceType;
 use crate::run::event::{NodeResult, Status};
@@ -76,6 +77,25 @@ fn detail(manifest: Option<&Manifest>, result: &NodeResult) -> String {
         (Status::Success, _, Some(rows)) => format!("{} in {time}", counted(rows, "row")),
         _ => format!("in {time}"),
     }
+}
+
+/// A package that was put into place: `dbt_utils 1.1.1 from dbt-labs/dbt_utils on the hub (newest is 1.3.0)`.
+pub(super) fn installation(package: &InstalledPackage) -> String {
+    let InstalledPackage { name, version, origin, subdirectory, newest, is_local } = package;
+    let version = match version {
+        // A commit is known by its first letters.
+        Some(version) if newest.is_none() => format!(" at {}", version.get(..7).unwrap_or(version)),
+        Some(version) => format!(" {version}"),
+        None => String::new(),
+    };
+    let within = subdirectory.as_ref().map(|path| format!(", directory {path}")).unwrap_or_default();
+    let from = if *is_local { "linked to" } else { "from" };
+    let newer = match (newest, &package.version) {
+        (Some(newest), Some(version)) if newest != version => format!(" (newest is {newest})"),
+        (Some(_), _) => " (up to date)".to_owned(),
+        (None, _) => String::new(),
+    };
+    format!("{name}{version} {from} {origin}{within}{newer}")
 }
 
 /// `1 row`, `3 rows`, `12,345 rows`.
@@ -184,6 +204,22 @@ mod tests {
         assert_eq!(seconds(Duration::from_millis(190)), "0.19s");
         assert_eq!(seconds(Duration::from_secs(61)), "1m 01s");
         assert_eq!(seconds(Duration::from_secs(7500)), "2h 05m");
+    }
+
+    #[test]
+    fn packages_are_told_with_version_and_origin() {
+        let package = |version: Option<&str>, newest: Option<&str>, is_local| InstalledPackage {
+            name: "tools".to_owned(),
+            version: version.map(str::to_owned),
+            origin: "o".to_owned(),
+            subdirectory: None,
+            newest: newest.map(str::to_owned),
+            is_local,
+        };
+        assert_eq!(installation(&package(Some("1.0.0"), Some("1.2.0"), false)), "tools 1.0.0 from o (newest is 1.2.0)");
+        assert_eq!(installation(&package(Some("1.0.0"), Some("1.0.0"), false)), "tools 1.0.0 from o (up to date)");
+        assert_eq!(installation(&package(Some("0123456789"), None, false)), "tools at 0123456 from o");
+        assert_eq!(installation(&package(None, None, true)), "tools linked to o");
     }
 
     #[test]

@@ -1,119 +1,25 @@
 //! Packages: those that lie under `packages-install-path`, and local ones wherever they lie.
 
+mod address;
+mod home;
+mod request;
+
+pub use address::{address_secrets, shown_address};
+pub use home::{PackageHome, package_home, project_name};
+pub use request::{PackageOrigin, PackageRequest, Requests, requests, requests_in};
+
 use super::config::{self, ProjectConfig};
 use super::files::read_text;
-use super::yaml::{self, Found, Reader, Yaml};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, Span};
-use crate::template::{Templates, has_jinja};
+use super::yaml;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
+use crate::template::Templates;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// A package that a project asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PackageRequest {
-    /// What it is and where it comes from.
-    pub origin: PackageOrigin,
-    /// Where it is asked for.
-    pub span: Span,
-}
-
-/// Where a package comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PackageOrigin {
-    /// The package hub: name (`dbt-labs/dbt_utils`) and version conditions.
-    Hub {
-        /// Namespace and name.
-        package: String,
-        /// Versions that will do.
-        version: Vec<String>,
-    },
-    /// A git repository.
-    Git {
-        /// Its address.
-        url: String,
-        /// Branch, tag or commit.
-        revision: Option<String>,
-        /// The package's directory within it.
-        subdirectory: Option<String>,
-    },
-    /// A directory, relative to the project that asks.
-    Local(String),
-    /// An archive.
-    Tarball {
-        /// Its address.
-        url: String,
-        /// The package's name.
-        name: String,
-    },
-}
 
 /// A package that was found, with its config.
 pub(super) struct FoundPackage {
     pub root: PathBuf,
     pub config: ProjectConfig,
-}
-
-/// The packages that the project at `root` asks for in `packages.yml` and `dependencies.yml`.
-pub fn requests(root: &Path, shown_from: &Path, templates: &Templates) -> Result<(Vec<PackageRequest>, Diagnostics)> {
-    let mut requests = Vec::new();
-    let mut warnings = Diagnostics::new();
-    for (name, with_jinja) in [("packages.yml", true), ("dependencies.yml", false)] {
-        let path = root.join(name);
-        if !path.is_file() {
-            continue;
-        }
-        let file = read_text(&path, &shown_from.join(name))?;
-        let (tree, doubtful) = yaml::parse(&file)?;
-        warnings.extend(doubtful);
-        let tree = if with_jinja {
-            tree.render_texts(&mut Vec::new(), &mut |_, text, span| {
-                if has_jinja(text) { templates.render(text, span).map(Some) } else { Ok(None) }
-            })?
-        } else {
-            tree
-        };
-        let found = Found::default();
-        let mut reader = Reader::new(&tree, "package file", &found);
-        requests.extend(reader.sequence("packages").iter().filter_map(|one| read_request(one, &found)));
-        reader.not_supported("projects");
-        reader.finish();
-        let (requested, doubtful) = found.into_inner().into_result(())?;
-        let () = requested;
-        warnings.extend(doubtful);
-    }
-    Ok((requests, warnings))
-}
-
-fn read_request(yaml: &Yaml, found: &Found) -> Option<PackageRequest> {
-    let mut reader = Reader::new(yaml, "package", found);
-    let origin = if let Some(package) = reader.text("package") {
-        reader.ignore(&["install-prerelease", "install_prerelease"]);
-        Some(PackageOrigin::Hub { package, version: reader.texts("version").unwrap_or_default() })
-    } else if let Some(url) = reader.text("git") {
-        reader.ignore(&["warn-unpinned", "warn_unpinned"]);
-        let revision = reader.text("revision");
-        Some(PackageOrigin::Git { url, revision, subdirectory: reader.text("subdirectory") })
-    } else if let Some(path) = reader.text("local") {
-        Some(PackageOrigin::Local(path))
-    } else if let Some(url) = reader.text("tarball") {
-        reader.required_text("name").map(|(name, _)| PackageOrigin::Tarball { url, name })
-    } else if let Some(entry) = reader.entry("private") {
-        reader.report(
-            Diagnostic::error(Code::NotSupported, "private packages of the hosted platform are not supported")
-                .at(entry.key.clone(), "")
-                .help("use `git:` with the repository's address"),
-        );
-        return None;
-    } else {
-        reader.report(
-            Diagnostic::error(Code::Package, "a package needs one of `package`, `git`, `local` and `tarball`")
-                .at(yaml.span.clone(), ""),
-        );
-        return None;
-    };
-    reader.ignore(&["name", "unrendered"]);
-    reader.finish();
-    Some(PackageRequest { origin: origin?, span: yaml.span.clone() })
 }
 
 /// Finds and reads every package that is installed or local, in order of name.
@@ -136,7 +42,7 @@ pub(super) fn find(
     let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
     while let Some((base, request)) = waiting.pop() {
         let PackageOrigin::Local(path) = &request.origin else { continue };
-        let path = base.join(path);
+        let path = local_directory(root, &base, path);
         let location = path.canonicalize().unwrap_or_else(|_| path.clone());
         if !seen.insert(location) {
             continue;
@@ -153,7 +59,7 @@ pub(super) fn find(
         }
         if let Some((inner, doubtful)) = found.keep(self::requests(&path, &shown(&path, root), templates)) {
             found.extend(doubtful);
-            waiting.extend(inner.into_iter().map(|request| (path.clone(), request)));
+            waiting.extend(inner.packages.into_iter().map(|request| (path.clone(), request)));
         }
     }
     known.extend(packages.keys().cloned());
@@ -165,6 +71,13 @@ pub(super) fn find(
         ));
     }
     found.into_result(packages.into_values().collect())
+}
+
+/// Where a local package lies that the project or package in `base` asks for. As in dbt the path counts from the root
+/// project; where there is no package, it counts from the package that asks.
+pub fn local_directory(root: &Path, base: &Path, path: &str) -> PathBuf {
+    let from_root = root.join(path);
+    if from_root.join("dbt_project.yml").is_file() || base == root { from_root } else { base.join(path) }
 }
 
 /// The directories below the install path that are packages, in order.
