@@ -5,6 +5,7 @@ mod cases;
 mod cli;
 #[path = "../examples/crm_api/server.rs"]
 mod crm_api;
+mod deps;
 mod extract;
 mod incremental;
 mod kill;

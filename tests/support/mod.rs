@@ -3,5 +3,6 @@
 pub mod builder;
 pub mod database;
 pub mod erp;
+pub mod hub;
 pub mod project;
 pub mod script;

@@ -132,17 +132,20 @@ fn report_missing(requests: &[PackageRequest], known: &BTreeSet<String>, install
             found.push(
                 Diagnostic::error(Code::Package, format!("the package `{name}` is not installed"))
                     .at(request.span.clone(), "asked for here")
-                    .help("run `strata deps`, or put it into dbt_packages/"),
+                    .help("run `strata deps`"),
             );
         }
     }
     let unnamed: Vec<&PackageRequest> =
         requests.iter().filter(|request| matches!(request.origin, PackageOrigin::Git { .. })).collect();
     if let Some(first) = unnamed.first().filter(|_| installed < named + unnamed.len()) {
+        // The line of the file is not shown where it holds a password: nothing is known to the scrubber yet.
+        let is_open = matches!(&first.origin, PackageOrigin::Git { url, .. } if address_secrets(url).is_empty());
+        let place = Some(first.span.clone()).filter(|_| is_open);
         found.push(
             Diagnostic::error(Code::Package, "a package from git is not installed")
-                .at(first.span.clone(), "asked for here")
-                .help("run `strata deps`, or put it into dbt_packages/"),
+                .at_if_known(place, "asked for here")
+                .help("run `strata deps`"),
         );
     }
 }
