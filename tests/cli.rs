@@ -108,9 +108,10 @@ fn help_says_what_there_is() {
     let stage = Stage::empty();
     insta::assert_snapshot!("help", stage.run(&["--help"]).shown());
     insta::assert_snapshot!("help_build", stage.run(&["build", "--help"]).shown());
-    for verb in
-        ["init", "debug", "parse", "ls", "compile", "run", "test", "seed", "snapshot", "show", "diff", "retry", "clean"]
-    {
+    for verb in [
+        "init", "debug", "parse", "ls", "compile", "run", "test", "seed", "snapshot", "show", "diff", "retry", "deps",
+        "clean",
+    ] {
         let ended = stage.run(&[verb, "--help"]);
         assert_eq!(ended.code, 0, "{verb}");
         assert!(ended.stdout.contains("Example"), "{verb} --help has an example");
@@ -135,6 +136,32 @@ fn what_cannot_be_understood_ends_with_2() {
         calls.iter().map(|call| format!("$ strata {}\n{}", call.join(" "), stage.run(call).shown())).collect();
     assert!(shown.iter().all(|text| text.contains("exit code: 2")));
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn packages_are_installed_without_a_profile_and_seen_by_other_verbs() {
+    let stage = Stage::shop();
+    stage.write("packages.yml", "packages:\n  - package: acme/tools\n    version: 1.0.0\n");
+    let before = stage.run(&["ls"]);
+    assert!(before.code == 2 && before.stderr.contains("= help: run `strata deps`"), "{}", before.stderr);
+    fs::rename(stage.path().join("profiles.yml"), stage.path().join("kept.yml")).expect("moved");
+    stage.write("packages.yml", "packages: []\n");
+    stage.write("vendored/tools/dbt_project.yml", "name: tools\n");
+    stage.write("vendored/tools/models/tool.sql", "select 1 as id\n");
+    let calls: [&[&str]; 5] = [
+        &["deps", "--add-package", "vendored/tools", "--source", "local"],
+        &["deps", "--lock"],
+        &["--log-format", "json", "deps"],
+        &["deps", "--add-package", "acme/tools"],
+        &["deps", "--source", "git"],
+    ];
+    let ended = calls.map(|call| stage.run(call));
+    let shown = [0, 1, 3].map(|at| format!("$ strata {}\n{}", calls[at].join(" "), ended[at].shown()));
+    insta::assert_snapshot!(shown.join("\n"));
+    assert!(ended[2].stdout.contains("\"name\":\"DepsInstallInfo\""), "{}", ended[2].stdout);
+    assert_eq!(ended[4].code, 2, "--source is for --add-package");
+    fs::rename(stage.path().join("kept.yml"), stage.path().join("profiles.yml")).expect("moved");
+    assert_eq!(stage.run(&["ls", "-s", "tools"]).stdout, "tools.tool\n");
 }
 
 #[test]

@@ -71,7 +71,8 @@ impl Stage {
         };
         let (home, _) = package_home(&self.path("shop"), &load)?;
         let scrubber = Scrubber::default();
-        self.variables.values().for_each(|value| scrubber.add(&Secret::new(value.as_str())));
+        let secrets = self.variables.iter().filter(|(name, _)| name.starts_with("DBT_ENV_SECRET_"));
+        secrets.for_each(|(_, value)| scrubber.add(&Secret::new(value.as_str())));
         let mut options = DepsOptions {
             hub: self.hub.url(),
             proxy: ProxySettings::default(),
@@ -115,6 +116,12 @@ impl Stage {
             .collect();
         found.sort();
         found
+    }
+
+    /// An address in Jinja, so that frames do not depend on where temporary directories lie.
+    fn let_env_say(&mut self, repository: &str) {
+        let path = self.path(repository).display().to_string();
+        self.variables.insert("REPOSITORY".to_owned(), path);
     }
 
     /// A repository with a package at its top and one in a directory: tag `v1`, branch `main` ahead of it.
@@ -206,13 +213,11 @@ fn everything_that_is_wrong_is_said_at_once() {
 
 #[test]
 fn names_must_differ_and_circles_end() {
-    let stage = Stage::new("");
-    stage.repository("utils");
-    let url = format!("file://{}", stage.path("utils").display());
-    stage.write(
-        "shop/packages.yml",
-        &format!("packages:\n  - git: \"{url}\"\n    revision: v1\n  - package: acme/utils\n    version: 1.0.0\n  - package: acme/shop\n    version: 1.0.0\n"),
+    let mut stage = Stage::new(
+        "packages:\n  - git: \"file://{{ env_var('REPOSITORY') }}\"\n    revision: v1\n  - package: acme/utils\n    version: 1.0.0\n  - package: acme/shop\n    version: 1.0.0\n",
     );
+    stage.repository("utils");
+    stage.let_env_say("utils");
     stage.hub.publish("acme/utils", "1.0.0", json!([]), &[]);
     stage.hub.publish("acme/shop", "1.0.0", json!([]), &[]);
     insta::assert_snapshot!("names_must_differ", stage.refused());
@@ -334,12 +339,14 @@ fn repositories_give_tags_branches_commits_and_directories() {
     assert_eq!(install(&abbreviated), (vec!["tools one".to_owned()], first.clone(), 0));
     assert_eq!(install("revision: v1\n    subdirectory: deep/inner").0, ["tools_inner one"]);
     assert!(!stage.path("shop/dbt_packages/tools_inner/.git").exists());
-    insta::assert_snapshot!("lock_of_a_repository", stage.lock().replace(&first, "[first]"));
+    let lock = stage.lock().replace(&first, "[first]");
+    let (packages, _) = lock.split_once("sha1_hash: ").expect("a hash of what was asked for, the address included");
+    insta::assert_snapshot!("lock_of_a_repository", packages);
 }
 
 #[test]
 fn what_git_would_misunderstand_is_refused() {
-    let stage = Stage::new("");
+    let mut stage = Stage::new("");
     stage.repository("tools");
     let url = format!("file://{}", stage.path("tools").display());
     let refused = |git: &str, more: &str| {
@@ -360,8 +367,9 @@ fn what_git_would_misunderstand_is_refused() {
     insta::assert_snapshot!(frames.join("\n"));
     stage.write(
         "shop/packages.yml",
-        &format!("packages:\n  - git: \"{url}\"\n    revision: v1\n  - git: \"{url}.git\"\n    revision: main\n"),
+        "packages:\n  - git: \"file://{{ env_var('REPOSITORY') }}\"\n    revision: v1\n  - git: \"file://{{ env_var('REPOSITORY') }}.git\"\n    revision: main\n",
     );
+    stage.let_env_say("tools");
     insta::assert_snapshot!("two_revisions", stage.refused());
 }
 
@@ -459,9 +467,9 @@ fn the_two_files_have_their_rules() {
 
 #[test]
 fn warnings_that_count_as_errors_change_nothing() {
-    let stage = Stage::new("");
+    let mut stage = Stage::new("packages:\n  - git: \"file://{{ env_var('REPOSITORY') }}\"\n");
     stage.repository("tools");
-    stage.write("shop/packages.yml", &format!("packages:\n  - git: \"file://{}\"\n", stage.path("tools").display()));
+    stage.let_env_say("tools");
     stage.deps_with(|options| options.warnings_fail = true).expect_err("it is pinned to nothing");
     assert!(stage.installed().is_empty() && !stage.path("shop/package-lock.yml").exists());
     let (_, warnings) = stage.deps().expect("installed");

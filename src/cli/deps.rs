@@ -40,14 +40,16 @@ pub(super) fn deps(context: &Context, arguments: &DepsArguments) -> Result<Outco
     let asks = home.requests.file.is_some() || options.addition.is_some();
     let (done, warnings) = install(home, &options)?;
     context.tolerate(warnings)?;
-    tell(context, arguments, &done, asks, &install_path);
+    if !settings.quiet {
+        tell(context, arguments, &done, asks, &install_path);
+    }
     Ok(Outcome::Success)
 }
 
 fn tell(context: &Context, arguments: &DepsArguments, done: &Installation, asks: bool, install_path: &str) {
     let say = |text: String| context.reporter.product(&Product::Text(text));
     if !asks {
-        return say("The project asks for no packages: there is neither packages.yml nor dependencies.yml".to_owned());
+        return say("The project asks for no packages".to_owned());
     }
     if let (Some((file, removed)), Some(added)) = (&done.added_to, &arguments.add_package) {
         removed.iter().for_each(|former| say(format!("Removed {former} from {file}")));

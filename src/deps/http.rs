@@ -1,6 +1,6 @@
 //! Fetching over HTTP, with patience: what may work the next time is tried again, as often as dbt does.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, root_cause};
 use crate::project::shown_address;
 use crate::secret::Scrubber;
 use reqwest::blocking::{Client, Response};
@@ -129,7 +129,7 @@ impl Http {
     }
 
     fn trouble(&self, cause: &reqwest::Error) -> Trouble {
-        let words = if cause.is_timeout() { "no answer in time".to_owned() } else { innermost(cause) };
+        let words = if cause.is_timeout() { "no answer in time".to_owned() } else { root_cause(cause) };
         let words = self.scrubber.scrub(&words).into_owned();
         if cause.is_builder() { Trouble::Final(Failure::Failed(words)) } else { Trouble::Again(words) }
     }
@@ -148,14 +148,5 @@ impl Failure {
 }
 
 fn broken(cause: io::Error) -> Trouble {
-    Trouble::Again(format!("the answer broke off: {}", innermost(&cause)))
-}
-
-/// The cause at the end of the chain, which says most.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(next) = last.source() {
-        last = next;
-    }
-    last.to_string()
+    Trouble::Again(format!("the answer broke off: {}", root_cause(&cause)))
 }

@@ -5,7 +5,7 @@
 
 use super::resolve::{Pin, Source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
-use crate::project::{PackageOrigin, PackageRequest, Requests, read_text, requests_in, yaml};
+use crate::project::{PackageOrigin, PackageRequest, Requests, hexadecimal, read_text, requests_in, yaml};
 use crate::secret::Scrubber;
 use crate::template::Templates;
 use serde_json::{Map, Value as Json, json};
@@ -125,10 +125,7 @@ fn entry(pin: &Pin, scrubber: &Scrubber) -> Vec<(&'static str, String)> {
 pub(super) fn input_hash(requests: &Requests) -> String {
     let mut texts: Vec<String> = requests.packages.iter().map(|request| python_json(&as_dbt_has_it(request))).collect();
     texts.sort();
-    Sha1::digest(texts.join("\n").as_bytes()).iter().fold(String::with_capacity(40), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&Sha1::digest(texts.join("\n").as_bytes()))
 }
 
 /// A request with all keys that dbt's class for it has.

@@ -17,7 +17,9 @@ pub use hub::DEFAULT_HUB;
 pub use lock::LOCK_FILE;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile};
-use crate::project::{PackageHome, PackageOrigin, PackageRequest, Requests, address_secrets, requests_in};
+use crate::project::{
+    PACKAGES_FILE, PackageHome, PackageOrigin, PackageRequest, Requests, address_secrets, read_text, requests_in,
+};
 use crate::secret::Scrubber;
 use fetch::Fetcher;
 use http::Http;
@@ -28,9 +30,6 @@ use resolve::{Pin, Source};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The file that is written where a project asks for nothing yet.
-const PACKAGES_FILE: &str = "packages.yml";
 
 /// How packages are installed.
 #[derive(Debug, Clone)]
@@ -116,7 +115,9 @@ pub fn install(mut home: PackageHome, options: &DepsOptions) -> Result<(Installa
         return Err(warnings.into_iter().map(Diagnostic::into_error).collect());
     }
     if let Some(edited) = &edited {
-        write(&home.root.join(&edited.file), &edited.text)?;
+        let path = home.root.join(&edited.file);
+        let was_windows = std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\r\n"));
+        write(&path, &if was_windows { edited.text.replace('\n', "\r\n") } else { edited.text.clone() })?;
     }
     done.added_to = edited.map(|edited| (edited.file, edited.removed));
     if former.is_none() || options.lock_only {
@@ -173,7 +174,13 @@ struct EditedFile {
 
 /// Lets the project ask for one more package.
 fn add(home: &mut PackageHome, addition: &Addition) -> Result<EditedFile> {
-    let file = home.requests.file.clone().unwrap_or_else(|| SourceFile::new(PACKAGES_FILE, ""));
+    let path = home.root.join(PACKAGES_FILE);
+    let file = match &home.requests.file {
+        Some(file) => Arc::clone(file),
+        // It may hold comments.
+        None if path.is_file() => read_text(&path, Path::new(PACKAGES_FILE))?,
+        None => SourceFile::new(PACKAGES_FILE, ""),
+    };
     let edited = add::edit(&file, addition)?;
     let name = file.path().display().to_string();
     let file = SourceFile::new(file.path(), edited.text.as_str());

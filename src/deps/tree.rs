@@ -1,7 +1,7 @@
 //! The files of a package: whether they may be installed, and their hash.
 
+use crate::project::hexadecimal;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -67,11 +67,7 @@ pub(super) fn hash(root: &Path) -> io::Result<String> {
             hasher.update(&buffer[..read]);
         }
     }
-    Ok(hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hexadecimal(&hasher.finalize()))
 }
 
 fn entries(root: &Path) -> io::Result<Vec<Entry>> {

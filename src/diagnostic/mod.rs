@@ -268,6 +268,15 @@ impl<'a> IntoIterator for &'a Diagnostics {
     }
 }
 
+/// The words of the cause at the end of the chain, which say most: what stands before it names layers of libraries.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
 /// The name among `known` that was probably meant by `given`, for "did you mean".
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = given.to_lowercase();

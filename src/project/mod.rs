@@ -15,11 +15,11 @@ pub mod yaml;
 
 pub use config::ProjectConfig;
 pub use environment::Environment;
-pub use files::{FileKind, PackageFile, checksum, read_text};
+pub use files::{FileKind, PackageFile, checksum, hexadecimal, read_text};
 pub use layers::Layer;
 pub use packages::{
-    PackageHome, PackageOrigin, PackageRequest, Requests, address_secrets, local_directory, package_home, project_name,
-    requests, requests_in, shown_address,
+    PACKAGES_FILE, PackageHome, PackageOrigin, PackageRequest, Requests, address_secrets, local_directory,
+    package_home, project_name, requests, requests_in, shown_address,
 };
 pub use profile::Target;
 pub use version::{DBT_VERSION, accepts, dbt_version};

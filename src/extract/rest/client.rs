@@ -4,7 +4,7 @@ use super::super::Request;
 use super::super::config::{Auth, CredentialsIn, KeyPlace, RestConfig};
 use super::transport::{Answer, Ask, Transport, Trouble};
 use super::words::words;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, root_cause};
 use crate::secret::Secret;
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{HeaderName, HeaderValue};
@@ -164,7 +164,7 @@ impl<'a> Server<'a> {
         let end = self.request.clock.elapsed() + self.config.limits.timeout;
         let mut chunk = vec![0; 1 << 16];
         loop {
-            let cut = |cause: std::io::Error| Trouble::Again(format!("the answer broke off: {}", innermost(&cause)));
+            let cut = |cause: std::io::Error| Trouble::Again(format!("the answer broke off: {}", root_cause(&cause)));
             let length = response.read(&mut chunk).map_err(cut)?;
             if length == 0 {
                 return Ok(answer);
@@ -196,9 +196,9 @@ impl<'a> Server<'a> {
         let what = if cause.is_timeout() {
             self.too_late()
         } else if cause.is_connect() {
-            format!("no connection: {}", innermost(cause))
+            format!("no connection: {}", root_cause(cause))
         } else {
-            innermost(cause)
+            root_cause(cause)
         };
         let what = self.request.scrubber.scrub(&what).into_owned();
         if cause.is_builder() {
@@ -247,13 +247,4 @@ impl Transport for Server<'_> {
     fn is_live(&self) -> bool {
         true
     }
-}
-
-/// The cause at the end of the chain, which says most: what stands before it names layers of the client.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(next) = last.source() {
-        last = next;
-    }
-    last.to_string()
 }

@@ -6,7 +6,7 @@ mod request;
 
 pub use address::{address_secrets, shown_address};
 pub use home::{PackageHome, package_home, project_name};
-pub use request::{PackageOrigin, PackageRequest, Requests, requests, requests_in};
+pub use request::{PACKAGES_FILE, PackageOrigin, PackageRequest, Requests, requests, requests_in};
 
 use super::config::{self, ProjectConfig};
 use super::files::read_text;

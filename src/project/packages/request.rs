@@ -69,7 +69,7 @@ pub struct Requests {
 /// The name of the file that is rendered.
 pub const PACKAGES_FILE: &str = "packages.yml";
 /// The name of the file that is read as it is.
-pub const DEPENDENCIES_FILE: &str = "dependencies.yml";
+const DEPENDENCIES_FILE: &str = "dependencies.yml";
 
 /// The packages that the project at `root` asks for in `packages.yml` or `dependencies.yml`.
 pub fn requests(root: &Path, shown_from: &Path, templates: &Templates) -> Result<(Requests, Diagnostics)> {
@@ -132,8 +132,11 @@ pub fn requests_in(
         let json = as_written.get(index).unwrap_or(entry).to_json();
         requests.extend(read_request(entry, json, &found));
     }
-    reader.not_supported("projects");
-    reader.ignore(&["sha1_hash"]);
+    // `requests` has refused it where Jinja is rendered.
+    if templates.is_none() {
+        reader.not_supported("projects");
+    }
+    reader.ignore(&["projects", "sha1_hash"]);
     reader.finish();
     let (requests, doubtful) = found.into_inner().into_result(requests)?;
     warnings.extend(doubtful);
@@ -192,6 +195,7 @@ fn either(reader: &mut Reader<'_>, hyphened: &'static str, other: &'static str) 
 
 fn read_hub(reader: &mut Reader<'_>, package: String, place: &Span) -> Option<PackageOrigin> {
     let install_prerelease = either(reader, "install-prerelease", "install_prerelease").unwrap_or(false);
+    let version = reader.texts("version").filter(|texts| !texts.is_empty());
     let is_named = matches!(package.split_once('/'), Some((namespace, name)) if is_slug(namespace) && is_slug(name));
     if !is_named {
         reader.report(
@@ -200,7 +204,6 @@ fn read_hub(reader: &mut Reader<'_>, package: String, place: &Span) -> Option<Pa
         );
         return None;
     }
-    let version = reader.texts("version").filter(|texts| !texts.is_empty());
     if version.is_none() {
         reader.report(
             Diagnostic::error(Code::Package, format!("`{package}` needs a `version`"))
