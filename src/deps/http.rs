@@ -3,22 +3,22 @@
 use crate::diagnostic::{Code, Diagnostic, root_cause};
 use crate::project::shown_address;
 use crate::secret::Scrubber;
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::Client;
 use serde_json::Value as Json;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a request is sent in all.
 const TRIES: u32 = 6;
-/// How long one request may take, as in dbt; a download may take longer while it moves.
+/// How long one request may take, as in dbt; a download may take longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// The largest answer of the hub that is read, in bytes.
 const LARGEST_ANSWER: u64 = 64 << 20;
 /// The largest archive that is fetched, in bytes.
-pub(super) const LARGEST_DOWNLOAD: u64 = 256 << 20;
+const LARGEST_DOWNLOAD: u64 = 256 << 20;
 
 /// Which proxy is used, as environment variables say it.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +73,7 @@ impl Http {
     pub(super) fn json(&self, address: &str, fits: impl Fn(&Json) -> bool) -> Result<Json, Failure> {
         self.patiently(|| {
             let mut body = Vec::new();
-            self.body(address, TIMEOUT, LARGEST_ANSWER)?.read_to_end(&mut body).map_err(broken)?;
+            self.read(address, TIMEOUT, LARGEST_ANSWER, &mut body)?;
             let json = serde_json::from_slice(&body).map_err(|_| Trouble::Again("the answer is no JSON".to_owned()))?;
             if fits(&json) { Ok(json) } else { Err(Trouble::Again("the answer lacks what a hub says".to_owned())) }
         })
@@ -82,24 +82,8 @@ impl Http {
     /// Writes what lies at an address into a file.
     pub(super) fn download(&self, address: &str, into: &Path) -> Result<(), Failure> {
         self.patiently(|| {
-            let mut body = self.body(address, DOWNLOAD_TIMEOUT, LARGEST_DOWNLOAD + 1)?;
-            let unwritable =
-                |cause: io::Error| Trouble::Final(Failure::Failed(format!("cannot write {}: {cause}", into.display())));
-            let mut file = File::create(into).map_err(unwritable)?;
-            let mut buffer = vec![0; 1 << 16];
-            let mut total = 0;
-            loop {
-                let read = body.read(&mut buffer).map_err(broken)?;
-                if read == 0 {
-                    return Ok(());
-                }
-                total += read as u64;
-                if total > LARGEST_DOWNLOAD {
-                    let words = format!("it is larger than {} MB", LARGEST_DOWNLOAD >> 20);
-                    return Err(Trouble::Final(Failure::Failed(words)));
-                }
-                file.write_all(&buffer[..read]).map_err(unwritable)?;
-            }
+            let mut file = File::create(into).map_err(|cause| unwritable(&cause))?;
+            self.read(address, DOWNLOAD_TIMEOUT, LARGEST_DOWNLOAD, &mut file)
         })
     }
 
@@ -117,14 +101,33 @@ impl Http {
         Err(Failure::Failed("it was never tried".to_owned()))
     }
 
-    fn body(&self, address: &str, timeout: Duration, limit: u64) -> Result<io::Take<Response>, Trouble> {
-        let response = self.client.get(address).timeout(timeout).send().map_err(|cause| self.trouble(&cause))?;
+    /// Sends one request, and writes its answer into `sink`.
+    fn read(&self, address: &str, timeout: Duration, limit: u64, sink: &mut dyn Write) -> Result<(), Trouble> {
+        let end = Instant::now() + timeout;
+        let mut response = self.client.get(address).timeout(timeout).send().map_err(|cause| self.trouble(&cause))?;
         let status = response.status();
         match status.as_u16() {
-            200..=299 => Ok(response.take(limit)),
-            404 | 410 => Err(Trouble::Final(Failure::NotFound)),
-            408 | 425 | 429 | 500..=599 => Err(Trouble::Again(format!("the server answered {status}"))),
-            _ => Err(Trouble::Final(Failure::Failed(format!("the server answered {status}")))),
+            200..=299 => {}
+            404 | 410 => return Err(Trouble::Final(Failure::NotFound)),
+            408 | 425 | 429 | 500..=599 => return Err(Trouble::Again(format!("the server answered {status}"))),
+            _ => return Err(Trouble::Final(Failure::Failed(format!("the server answered {status}")))),
+        }
+        let (mut chunk, mut total) = (vec![0; 1 << 16], 0);
+        loop {
+            let broken = |cause: io::Error| Trouble::Again(format!("the answer broke off: {}", root_cause(&cause)));
+            let length = response.read(&mut chunk).map_err(broken)?;
+            if length == 0 {
+                return Ok(());
+            }
+            total += length as u64;
+            if total > limit {
+                return Err(Trouble::Final(Failure::Failed(format!("it is larger than {} MB", limit >> 20))));
+            }
+            // A server that sends a byte now and then never runs into the client's own timeout.
+            if Instant::now() > end {
+                return Err(Trouble::Again("no whole answer in time".to_owned()));
+            }
+            sink.write_all(&chunk[..length]).map_err(|cause| unwritable(&cause))?;
         }
     }
 
@@ -147,6 +150,6 @@ impl Failure {
     }
 }
 
-fn broken(cause: io::Error) -> Trouble {
-    Trouble::Again(format!("the answer broke off: {}", root_cause(&cause)))
+fn unwritable(cause: &io::Error) -> Trouble {
+    Trouble::Final(Failure::Failed(format!("it cannot be kept: {cause}")))
 }
