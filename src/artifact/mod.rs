@@ -10,12 +10,14 @@ mod manifest_shape;
 mod node_shape;
 mod previous;
 mod run_results;
+mod sources;
 mod tree;
 
 pub use journal::{Journal, JournalHead, PreviousJournal, read_journal};
 pub use manifest_shape::{node_document, write_manifest};
 pub use previous::{PreviousResult, PreviousRun, read_manifest, read_previous_run};
 pub use run_results::write_run_results;
+pub use sources::{read_sources, write_sources};
 pub use tree::{TargetTree, relative_output_path};
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -261,6 +263,7 @@ pub(crate) mod fixture {
             source_description: "The CRM".into(),
             loader: String::new(),
             loaded_at_field: Some("loaded_at".into()),
+            loaded_at_query: None,
             freshness: Some(SourceFreshness { warn_after: Some((1, "day".into())), error_after: None, filter: None }),
             columns: IndexMap::from([("id".to_owned(), column)]),
             config: NodeConfig::default(),

@@ -194,9 +194,11 @@ impl Serialize for SourceShape<'_> {
         let source = self.source;
         let freshness = source.freshness.as_ref().map(freshness);
         let mut config = source.config.clone();
-        for (key, value) in
-            [("freshness", freshness.clone()), ("loaded_at_field", source.loaded_at_field.clone().map(Value::from))]
-        {
+        for (key, value) in [
+            ("freshness", freshness.clone()),
+            ("loaded_at_field", source.loaded_at_field.clone().map(Value::from)),
+            ("loaded_at_query", source.loaded_at_query.clone().map(Value::from)),
+        ] {
             if let Some(value) = value {
                 config.values_mut().insert(key.to_owned(), value);
             }
@@ -223,7 +225,7 @@ impl Serialize for SourceShape<'_> {
                 "column": null}),
         )?;
         map.serialize_entry("loaded_at_field", &source.loaded_at_field)?;
-        map.serialize_entry("loaded_at_query", &source.config.text("loaded_at_query"))?;
+        map.serialize_entry("loaded_at_query", &source.loaded_at_query)?;
         map.serialize_entry("freshness", &freshness)?;
         map.serialize_entry("external", &())?;
         map.serialize_entry("description", &source.description)?;
@@ -243,7 +245,8 @@ impl Serialize for SourceShape<'_> {
     }
 }
 
-fn freshness(given: &SourceFreshness) -> Value {
+/// The thresholds of a source: `criteria` in `sources.json`.
+pub(super) fn freshness(given: &SourceFreshness) -> Value {
     let limit = |after: &Option<(u64, String)>| match after {
         Some((count, period)) => json!({"count": count, "period": period}),
         None => json!({"count": null, "period": null}),

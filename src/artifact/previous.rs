@@ -48,7 +48,7 @@ struct Metadata {
 }
 
 /// The text of an artifact; none where there is none.
-fn read(path: &Path) -> Result<Option<String>, Diagnostic> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, Diagnostic> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

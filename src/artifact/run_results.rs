@@ -43,17 +43,23 @@ fn shape(manifest: &Manifest, invocation: &Invocation, result: &NodeResult) -> V
     json!({
         "status": result.status.as_str(),
         "timing": steps,
-        "thread_id": format!("Thread-{} (worker)", result.thread),
+        "thread_id": thread_id(result.thread),
         "execution_time": if skipped { 0.0 } else { timing.end.saturating_sub(timing.compile_start).as_secs_f64() },
         "adapter_response": adapter_response(&result.response),
         "message": message(result),
         "failures": result.failures,
         "unique_id": result.unique_id,
-        "compiled": has_code.then_some(result.compiled_code.is_some()),
+        // A macro that was called by its name is no node.
+        "compiled": (has_code || node.is_none()).then_some(result.compiled_code.is_some()),
         "compiled_code": result.compiled_code.as_ref().filter(|_| has_code),
         "relation_name": node.and_then(|node| node.relation_name.as_ref()).map(ToString::to_string),
         "batch_results": null,
     })
+}
+
+/// dbt's name of a worker's thread.
+pub(super) fn thread_id(number: usize) -> String {
+    if number == 0 { "MainThread".to_owned() } else { format!("Thread-{number} (worker)") }
 }
 
 /// The line for people; for an error what is wrong, where, and what the warehouse added.
@@ -67,7 +73,7 @@ fn message(result: &NodeResult) -> Option<String> {
     Some(text)
 }
 
-fn adapter_response(response: &Response) -> Map<String, Value> {
+pub(super) fn adapter_response(response: &Response) -> Map<String, Value> {
     let mut map = Map::new();
     if !response.message.is_empty() {
         map.insert("_message".into(), json!(response.message));

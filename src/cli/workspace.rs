@@ -2,10 +2,10 @@
 
 use super::Context;
 use super::arguments::{ResourceKind, ResourceTypeArguments, SelectionArguments};
-use crate::artifact::{Invocation, read_manifest, read_previous_run};
+use crate::artifact::{Invocation, read_manifest, read_previous_run, read_sources};
 use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
-use crate::graph::{Graph, Indirect, SelectionSpec, Selectors, StateInputs, read_selectors, select};
+use crate::graph::{Freshness, Graph, Indirect, SelectionSpec, Selectors, StateInputs, read_selectors, select};
 use crate::jinja::Engine;
 use crate::manifest::Manifest;
 use crate::name::{ResourceType, UniqueId};
@@ -137,7 +137,7 @@ impl Workspace {
             (None, Some(default)) if nothing_said => default.clone(),
             _ => SelectionSpec::from_flags(&given.select, &given.exclude, indirect)?,
         };
-        let state = state(context, given.state.as_deref())?;
+        let state = self.state(context, given.state.as_deref())?;
         let selection = select(&self.manifest, &self.graph, &spec, &state)?;
         context.tolerate(selection.warnings)?;
         let kind = |id: &UniqueId| match self.manifest.nodes.get(id) {
@@ -145,6 +145,34 @@ impl Workspace {
             None => ResourceType::Source,
         };
         Ok(selection.ids.into_iter().filter(|id| wanted(kind(id))).collect())
+    }
+
+    /// The artifacts of a former run in a directory.
+    fn state(&self, context: &Context, given: Option<&Path>) -> Result<StateInputs> {
+        let Some(given) = given else { return Ok(StateInputs::default()) };
+        // As in dbt, the directory is looked for in the project.
+        let directory = context.settings.project_root.join(given);
+        let manifest = read_manifest(&directory)?;
+        let run = read_previous_run(&directory)?;
+        let sources = read_sources(&directory)?;
+        if manifest.is_none() && run.is_none() && sources.is_none() {
+            return Err(Diagnostic::error(
+                Code::Artifact,
+                format!("--state {}: there is no manifest.json, run_results.json or sources.json", given.display()),
+            )
+            .note(format!("looked in {}", directory.display()))
+            .help("name the directory that a former run wrote: its target directory, or a copy")
+            .into());
+        }
+        let results = run.map(|run| {
+            let pairs = run.results.into_iter().map(|result| (result.unique_id.to_string(), result.status));
+            pairs.collect::<BTreeMap<_, _>>()
+        });
+        let freshness = match (sources, read_sources(&self.project.target_path)?) {
+            (Some(former), Some(present)) => Some(Freshness { former, present }),
+            _ => None,
+        };
+        Ok(StateInputs { manifest: manifest.map(Arc::new), results, freshness })
     }
 
     /// A compiler of the project whose messages become events.
@@ -223,27 +251,4 @@ fn template_flags(options: &Map<String, Json>) -> Map<String, Json> {
         flags.insert(name.to_owned(), value);
     }
     flags
-}
-
-/// The artifacts of a former run in a directory.
-fn state(context: &Context, given: Option<&Path>) -> Result<StateInputs> {
-    let Some(given) = given else { return Ok(StateInputs::default()) };
-    // As in dbt, the directory is looked for in the project.
-    let directory = context.settings.project_root.join(given);
-    let manifest = read_manifest(&directory)?;
-    let run = read_previous_run(&directory)?;
-    if manifest.is_none() && run.is_none() {
-        return Err(Diagnostic::error(
-            Code::Artifact,
-            format!("--state {}: there is neither manifest.json nor run_results.json", given.display()),
-        )
-        .note(format!("looked in {}", directory.display()))
-        .help("name the directory that a former run wrote: its target directory, or a copy")
-        .into());
-    }
-    let results = run.map(|run| {
-        let pairs = run.results.into_iter().map(|result| (result.unique_id.to_string(), result.status));
-        pairs.collect::<BTreeMap<_, _>>()
-    });
-    Ok(StateInputs { manifest: manifest.map(Arc::new), results, freshness: None })
 }

@@ -1,7 +1,10 @@
 //! Renders the SQL of nodes: references resolved, ephemeral models as CTEs, translated to the target's dialect.
 
+mod freshness;
 mod host;
+mod operation;
 
+pub use freshness::Collected;
 pub use host::{Message, NodeHost, SourceOverride};
 
 use crate::adapter::{Relation, Table};
@@ -242,6 +245,20 @@ impl Compiler {
         host: &Arc<NodeHost>,
         more: Vec<(&'static str, Value)>,
     ) -> Arc<RenderContext> {
+        let package = node.map_or_else(|| self.project.name(), |node| &node.package_name);
+        self.context_of(package, node, compiled, surroundings, host, more)
+    }
+
+    /// A render context that finds macros as nodes of `package` do.
+    fn context_of(
+        &self,
+        package: &str,
+        node: Option<&Node>,
+        compiled: Option<&CompiledNode>,
+        surroundings: &Surroundings,
+        host: &Arc<NodeHost>,
+        more: Vec<(&'static str, Value)>,
+    ) -> Arc<RenderContext> {
         let target = &self.project.target;
         let values = context::node_values(
             self.warehouse,
@@ -259,7 +276,6 @@ impl Compiler {
                 more,
             },
         );
-        let package = node.map_or_else(|| self.project.name(), |node| &node.package_name);
         let host: Arc<dyn Host> = Arc::clone(host) as Arc<dyn Host>;
         RenderContext::new(&self.engine, package, values, host)
     }
@@ -267,15 +283,21 @@ impl Compiler {
     /// Calls a macro that belongs to no node, with plain values; gives its text.
     pub fn call_text(&self, name: &str, arguments: &[Json], surroundings: &Surroundings) -> Result<String> {
         let arguments: Vec<Value> = arguments.iter().map(from_json).collect();
-        self.call(name, &arguments, surroundings).map(|value| value.to_string())
+        self.call(name, &arguments, &[], surroundings).map(|value| value.to_string())
     }
 
     /// Calls a macro that belongs to no node, with a relation; what it gives is not wanted.
     pub fn call_for_relation(&self, name: &str, relation: &Relation, surroundings: &Surroundings) -> Result<()> {
-        self.call(name, &[context::relation_value(self.warehouse, relation)], surroundings).map(|_| ())
+        self.call(name, &[context::relation_value(self.warehouse, relation)], &[], surroundings).map(|_| ())
     }
 
-    fn call(&self, name: &str, arguments: &[Value], surroundings: &Surroundings) -> Result<Value> {
+    fn call(
+        &self,
+        name: &str,
+        arguments: &[Value],
+        keywords: &[(&str, Value)],
+        surroundings: &Surroundings,
+    ) -> Result<Value> {
         let registry = self.engine.registry();
         let Some(definition) =
             registry.find(name, self.project.name()).or_else(|| registry.get("strata", name).cloned())
@@ -284,7 +306,7 @@ impl Compiler {
         };
         let host = Arc::new(NodeHost::new(self, None, surroundings));
         let context = self.context(None, None, surroundings, &host)?;
-        Ok(self.engine.call_macro(&definition, arguments, &[], &context)?)
+        Ok(self.engine.call_macro(&definition, arguments, keywords, &context)?)
     }
 
     /// The ephemeral models behind `ids`, each once, what they need before them.

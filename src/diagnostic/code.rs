@@ -92,6 +92,8 @@ codes! {
     Seed => "seed",
     /// A test found rows that should not be there.
     TestFailed => "test-failed",
+    /// A source is older than it may be, or its age cannot be told.
+    Freshness => "freshness",
     /// A source could not be extracted.
     Extract => "extract",
     /// A slowly changing dimension would lose its invariants.

@@ -101,7 +101,9 @@ impl<'a> Matcher<'a> {
                 refuse(format!("`{value}` is none of latest, prerelease, old, none"))
             }
             Method::Result if self.state.results.is_none() => Err(self.needs_state("run_results.json")),
-            Method::SourceStatus if self.state.freshness.is_none() => Err(self.needs_state("sources.json")),
+            Method::SourceStatus if self.state.freshness.is_none() => Err(self
+                .needs_state("sources.json")
+                .note("it is compared with the one in the target directory, which `strata source freshness` writes")),
             Method::SourceStatus if value != "fresher" => refuse("`source_status:` takes only `fresher`".to_owned()),
             Method::Exposure | Method::Metric | Method::SemanticModel | Method::SavedQuery | Method::UnitTest => {
                 let what = self.criterion.method.as_str();

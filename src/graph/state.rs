@@ -3,6 +3,7 @@
 use crate::manifest::{Manifest, Node, Source};
 use crate::name::ResourceType;
 use crate::name::UniqueId;
+use chrono::{DateTime, Utc};
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -24,13 +25,13 @@ pub struct StateInputs {
 #[derive(Debug, Clone, Default)]
 pub struct Freshness {
     /// At the former run.
-    pub former: BTreeMap<String, String>,
+    pub former: BTreeMap<String, DateTime<Utc>>,
     /// Now.
-    pub present: BTreeMap<String, String>,
+    pub present: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Freshness {
-    /// Whether a source has newer rows than at the former run. Times are ISO 8601 in UTC, which sort as text.
+    /// Whether a source was loaded since the former run.
     pub(super) fn is_fresher(&self, id: &UniqueId) -> bool {
         match (self.former.get(id.as_str()), self.present.get(id.as_str())) {
             (Some(former), Some(present)) => present > former,

@@ -178,6 +178,25 @@ impl Registry {
         definition_of(self.namespace(package).get(name)?)
     }
 
+    /// The macro that a name means where no node asks for it: `package.name`, or the root project's, a package's (the
+    /// last one's, where several have it), an internal one.
+    pub fn find_anywhere(&self, name: &str) -> Option<Arc<MacroDefinition>> {
+        if let Some((owner, name)) = name.split_once('.') {
+            return definition_of(self.spaces.get(owner)?.get(name)?);
+        }
+        let of_package = || {
+            let installed = self.packages.values().rev().filter(|package| package.kind == PackageKind::Project);
+            installed.filter_map(|package| package.macros.get(name)).next().cloned()
+        };
+        let own = self.get(&self.root, name).cloned();
+        own.or_else(of_package).or_else(|| definition_of(self.internal.get(name)?))
+    }
+
+    /// Whether there is a package of this name.
+    pub fn has_package(&self, name: &str) -> bool {
+        self.spaces.contains_key(name)
+    }
+
     /// The materialization that `materialized='name'` means: an adapter's own before a default one, then the root
     /// project's before an internal one. One of an installed package counts only where nothing built-in has its
     /// name, as in dbt.

@@ -199,7 +199,9 @@ pub struct Source {
     pub loader: String,
     /// The column that says when a row was loaded.
     pub loaded_at_field: Option<String>,
-    /// When it counts as old.
+    /// A query of one value, when it was loaded, before the field in rank; Jinja in it is rendered when used.
+    pub loaded_at_query: Option<String>,
+    /// When it counts as old; none where that was switched off.
     pub freshness: Option<SourceFreshness>,
     /// Declared columns by name.
     pub columns: IndexMap<String, Column>,
@@ -211,8 +213,20 @@ pub struct Source {
     pub extract: Option<Arc<Yaml>>,
 }
 
+impl Source {
+    /// Whether there is a threshold by which its age can be judged.
+    pub fn has_freshness(&self) -> bool {
+        self.freshness.as_ref().is_some_and(|given| given.warn_after.is_some() || given.error_after.is_some())
+    }
+
+    /// `crm.customers`, as people call it.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.source_name, self.name)
+    }
+}
+
 /// When a source counts as old.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SourceFreshness {
     /// Count and period (`minute`, `hour`, `day`) after which to warn.
     pub warn_after: Option<(u64, String)>,

@@ -9,8 +9,11 @@ use crate::manifest::{NodeConfig, Source, SourceFreshness};
 use crate::name::{Quoting, RelationName, ResourceType, UniqueId};
 use crate::project::Package;
 use crate::project::config::TreeKind;
-use crate::project::properties::{Properties, SourceProperties, TableProperties};
+use crate::project::properties::{
+    FreshnessProperties, Properties, SourceProperties, TableProperties, freshness_from_config,
+};
 use indexmap::IndexMap;
+use serde_json::Value as Json;
 
 /// The sources of all packages.
 #[derive(Debug, Default)]
@@ -81,16 +84,19 @@ fn of_table(
     if let Some(tree) = package.config.trees.get(&TreeKind::Sources) {
         merging.tree(tree, &fqn);
     }
+    let of_tree = TimesOfTree::take(&mut merging);
     merging.values(&described.config, |_| None);
     merging.values(&table.config, |_| None);
+    // What the properties say of these has been merged, table by table, before.
+    TimesOfTree::take(&mut merging);
+    let mut times = Times::new(table, of_tree);
     let root = stage.project.root_package();
     if package.name() != root.name()
         && let Some(tree) = root.config.trees.get(&TreeKind::Sources)
     {
         merging.tree(tree, &fqn);
+        times.overridden(TimesOfTree::take(&mut merging));
     }
-    // Freshness has its own place, where source and table are merged.
-    merging.values.remove("freshness");
 
     let quoting = |default: Quoting| Quoting {
         database: table.quoting.database.unwrap_or(default.database),
@@ -115,15 +121,70 @@ fn of_table(
         description: String::new(),
         source_description: String::new(),
         loader: described.loader.clone(),
-        loaded_at_field: table.loaded_at_field.clone(),
-        freshness: table.freshness.as_ref().map(|freshness| SourceFreshness {
-            warn_after: freshness.warn_after.clone(),
-            error_after: freshness.error_after.clone(),
-            filter: freshness.filter.clone(),
+        loaded_at_field: times.loaded_at_field,
+        loaded_at_query: times.loaded_at_query,
+        freshness: times.freshness.map(|freshness| SourceFreshness {
+            warn_after: freshness.warn_after,
+            error_after: freshness.error_after,
+            filter: freshness.filter,
         }),
         columns: IndexMap::new(),
         config: NodeConfig::new(merging.values),
         connector: described.connector.clone(),
         extract: table.extract.clone(),
+    }
+}
+
+/// What `dbt_project.yml` says of a source's age, taken out of the other configs.
+struct TimesOfTree {
+    freshness: Option<Json>,
+    loaded_at_field: Option<Json>,
+    loaded_at_query: Option<Json>,
+}
+
+impl TimesOfTree {
+    fn take(merging: &mut Merging) -> Self {
+        let mut take = |key: &str| merging.values.shift_remove(key);
+        Self {
+            freshness: take("freshness"),
+            loaded_at_field: take("loaded_at_field"),
+            loaded_at_query: take("loaded_at_query"),
+        }
+    }
+}
+
+/// How old a source is, and may be.
+struct Times {
+    freshness: Option<FreshnessProperties>,
+    loaded_at_field: Option<String>,
+    loaded_at_query: Option<String>,
+}
+
+impl Times {
+    /// What the properties say; where they say nothing, what the package's `dbt_project.yml` says.
+    fn new(table: &TableProperties, of_tree: TimesOfTree) -> Self {
+        let said = &table.loaded_at;
+        let freshness = match (&table.freshness, of_tree.freshness) {
+            (Some(given), Some(configured)) if !given.has_thresholds() => freshness_from_config(&configured),
+            (given, _) => given.clone(),
+        };
+        let configured = |value: Option<Json>| value.filter(|_| !said.is_said)?.as_str().map(str::to_owned);
+        Self {
+            freshness,
+            loaded_at_field: said.field.clone().or_else(|| configured(of_tree.loaded_at_field)),
+            loaded_at_query: said.query.clone().or_else(|| configured(of_tree.loaded_at_query)),
+        }
+    }
+
+    /// What the root project says of a package's source counts.
+    fn overridden(&mut self, of_root: TimesOfTree) {
+        if let Some(freshness) = of_root.freshness {
+            self.freshness = freshness_from_config(&freshness);
+        }
+        let text = |value: &Json| value.as_str().map(str::to_owned);
+        if of_root.loaded_at_field.is_some() || of_root.loaded_at_query.is_some() {
+            self.loaded_at_field = of_root.loaded_at_field.as_ref().and_then(text);
+            self.loaded_at_query = of_root.loaded_at_query.as_ref().and_then(text);
+        }
     }
 }

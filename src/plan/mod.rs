@@ -73,6 +73,12 @@ impl Plan {
         }
     }
 
+    /// Plans things that wait for nothing: sources to look at, in this order.
+    pub fn unordered(nodes: Vec<UniqueId>) -> Self {
+        let count = nodes.len();
+        Self { nodes, children: vec![vec![]; count], waits: vec![0; count] }
+    }
+
     /// The schemas that the nodes need, each once, in the order of first use.
     pub fn schemas(&self, manifest: &Manifest) -> Vec<(Option<String>, String)> {
         let mut seen = BTreeSet::new();
@@ -88,8 +94,12 @@ impl Plan {
     /// What will be run, in words: `2 seeds, 8 models, 20 data tests`.
     pub fn summary(&self, manifest: &Manifest) -> String {
         let mut counts: Vec<(&str, usize)> = Vec::new();
-        for node in self.nodes.iter().filter_map(|id| manifest.nodes.get(id)) {
-            let kind = kind_of(node);
+        for id in &self.nodes {
+            let kind = match manifest.nodes.get(id) {
+                Some(node) => kind_of(node),
+                None if manifest.sources.contains_key(id) => "freshness check",
+                None => continue,
+            };
             match counts.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((kind, 1)),

@@ -71,6 +71,11 @@ impl ControlTables {
         Self { tables, dialect }
     }
 
+    /// No tables: for commands that only look, and keep no books.
+    pub fn none(dialect: Dialect) -> Self {
+        Self { tables: BTreeMap::new(), dialect }
+    }
+
     /// The relation of a table, if it is enabled.
     pub fn relation(&self, table: &str) -> Option<&RelationName> {
         self.tables.get(table).map(|table| &table.relation)

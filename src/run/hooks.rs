@@ -6,10 +6,10 @@ use super::{Run, node};
 use crate::adapter::Response;
 use crate::compile::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
-use crate::jinja::context::{RunEnd, node_json};
+use crate::jinja::context::{RunEnd, node_json, source_json};
 use crate::jinja::host::{FailedStatement, Session};
 use crate::manifest::Node;
-use crate::name::ResourceType;
+use crate::name::{ResourceType, UniqueId};
 use crate::sql::split_statements;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -109,6 +109,10 @@ fn send(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<Run
 /// What `on-run-end` hooks see of the run.
 fn run_end(run: &Run, results: &[NodeResult]) -> RunEnd {
     let manifest = run.compiler.manifest();
+    let node = |id: &UniqueId| {
+        let source = || manifest.sources.get(id).map(source_json);
+        manifest.nodes.get(id).map(node_json).or_else(source)
+    };
     let shown = |result: &NodeResult| -> Json {
         json!({
             "status": result.status.as_str(),
@@ -118,7 +122,7 @@ fn run_end(run: &Run, results: &[NodeResult]) -> RunEnd {
             "thread_id": format!("Thread-{}", result.thread),
             "execution_time": (result.timing.end.saturating_sub(result.timing.compile_start)).as_secs_f64(),
             "adapter_response": {"_message": result.response.message, "rows_affected": result.response.rows_affected},
-            "node": manifest.nodes.get(&result.unique_id).map(node_json),
+            "node": node(&result.unique_id),
         })
     };
     RunEnd { results: results.iter().map(shown).collect(), schemas: run.plan.schemas(manifest) }

@@ -4,8 +4,10 @@ mod books;
 pub mod control;
 pub mod event;
 mod extraction;
+mod freshness;
 mod hooks;
 mod node;
+mod operation;
 pub mod scheduler;
 mod seed;
 mod session;
@@ -13,6 +15,8 @@ mod show;
 mod test;
 
 pub use extraction::Sources;
+pub use freshness::{Measured, SourceResult, freshness};
+pub use operation::{Operation, run_operation};
 pub use session::WorkerSession;
 pub use show::show;
 
@@ -32,7 +36,7 @@ use control::ControlTables;
 use event::{Emit, Event, NodeResult};
 use node::NodeWorker;
 use rustc_hash::FxHashMap;
-use scheduler::{CancelFlag, Drive};
+use scheduler::{CancelFlag, Drive, Worker};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -131,24 +135,9 @@ pub fn execute(setup: Setup, order: &[UniqueId], selected: &BTreeSet<UniqueId>) 
     let runnable: BTreeSet<UniqueId> =
         selected.iter().filter(|id| manifest.nodes.get(*id).is_some_and(is_run)).cloned().collect();
     let plan = Plan::new(&manifest, order, &runnable, setup.options.tests_gate);
-    let clock = Instant::now();
-    let project = setup.compiler.project();
     let tables = ControlTables::new(&manifest, setup.compiler.dialect());
-    let books = Books::new(tables, &setup.options, project.name(), &project.target.name, clock);
-    let run = Run {
-        emit: Arc::clone(&setup.listener.emit),
-        compiler: setup.compiler,
-        adapter: setup.adapter,
-        options: setup.options,
-        listener: setup.listener,
-        cancel: setup.cancel,
-        cache: Arc::default(),
-        books,
-        plan,
-        clock,
-        position: AtomicUsize::new(0),
-    };
-    run.execute()
+    let run = Run::new(setup, plan, tables);
+    run.execute(&|number| NodeWorker::new(&run, number), true)
 }
 
 /// Whether a node is something to run: ephemeral models live in others, control tables are kept by strata
@@ -160,7 +149,27 @@ fn is_run(node: &Node) -> bool {
 }
 
 impl Run {
-    fn execute(&self) -> Result<Vec<NodeResult>> {
+    fn new(setup: Setup, plan: Plan, tables: ControlTables) -> Self {
+        let clock = Instant::now();
+        let project = setup.compiler.project();
+        let books = Books::new(tables, &setup.options, project.name(), &project.target.name, clock);
+        Self {
+            emit: Arc::clone(&setup.listener.emit),
+            compiler: setup.compiler,
+            adapter: setup.adapter,
+            options: setup.options,
+            listener: setup.listener,
+            cancel: setup.cancel,
+            cache: Arc::default(),
+            books,
+            plan,
+            clock,
+            position: AtomicUsize::new(0),
+        }
+    }
+
+    /// Has workers carry out the plan, between the project's hooks if `with_hooks`.
+    fn execute<W: Worker>(&self, worker: &(impl Fn(usize) -> W + Sync), with_hooks: bool) -> Result<Vec<NodeResult>> {
         let manifest = self.compiler.manifest();
         (self.emit)(Event::RunStarted {
             summary: self.plan.summary(manifest),
@@ -174,7 +183,10 @@ impl Run {
         let master = self.open_session("master")?;
         master.with_connection(|connection| self.books.open(connection)).map_err(|error| refused(&error))?;
         self.create_schemas(&master)?;
-        let mut results = hooks::run(self, &master, hooks::ON_RUN_START, None);
+        let hooks = |kind: &str, results: Option<&[NodeResult]>| {
+            if with_hooks { hooks::run(self, &master, kind, results) } else { vec![] }
+        };
+        let mut results = hooks(hooks::ON_RUN_START, None);
         // As in dbt, a failing hook keeps the nodes from running only where the project says so.
         let flags = &self.compiler.project().root_package().config;
         let hooks_gate = flags.flag("skip_nodes_if_on_run_start_fails").unwrap_or(false);
@@ -187,11 +199,11 @@ impl Run {
                 cancel: &self.cancel,
                 skip: &skip,
             };
-            results.extend(drive.run(|number| NodeWorker::new(self, number)));
+            results.extend(drive.run(worker));
         } else {
             results.extend((0..self.plan.nodes.len()).map(|node| self.skipped(node, None)));
         }
-        let end = hooks::run(self, &master, hooks::ON_RUN_END, Some(&results));
+        let end = hooks(hooks::ON_RUN_END, Some(&results));
         results.extend(end);
         let interrupted = self.cancel.is_cancelled();
         let failed = results.iter().any(|result| result.status.is_failure());
@@ -252,9 +264,15 @@ impl Run {
             None => "skipped because the run was stopped".to_owned(),
         };
         let result = NodeResult::skipped(id.clone(), message, self.elapsed());
-        if let Some(node) = self.compiler.manifest().nodes.get(&id) {
-            self.books.ended(node, &result);
-            let label = node::label(node);
+        let manifest = self.compiler.manifest();
+        let label = match (manifest.nodes.get(&id), manifest.sources.get(&id)) {
+            (Some(node), _) => {
+                self.books.ended(node, &result);
+                Some(node::label(node))
+            }
+            (None, source) => source.map(freshness::label),
+        };
+        if let Some(label) = label {
             (self.emit)(Event::NodeFinished { result: Box::new(result.clone()), index: self.next_position(), label });
         }
         result

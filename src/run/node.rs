@@ -303,7 +303,7 @@ fn database(node: &Node, error: &crate::adapter::DatabaseError) -> Diagnostic {
         .within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Diagnostic {
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Diagnostic {
     let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Diagnostic::error(
         Code::Internal,

@@ -28,6 +28,8 @@ pub struct WorkerSession {
 struct Work {
     node: Option<UniqueId>,
     closing: Option<Closing>,
+    /// Whether statements that ask for it open a transaction, though no node waits to close it.
+    begins: bool,
     seed: Option<SeedLoader>,
     changes: Vec<Change>,
     written: Response,
@@ -48,6 +50,11 @@ impl WorkerSession {
     /// Turns to a node: what a former one left behind is forgotten.
     pub fn assign(&self, node: Option<UniqueId>, closing: Option<Closing>, seed: Option<SeedLoader>) {
         *self.work() = Work { node, closing, seed, ..Work::default() };
+    }
+
+    /// Turns to a macro that belongs to no node: statements open transactions, which the macro has to commit.
+    pub fn assign_operation(&self) {
+        *self.work() = Work { begins: true, ..Work::default() };
     }
 
     /// Opens the node's transaction.
@@ -122,7 +129,11 @@ fn failed(sql: &str, error: DatabaseError) -> Box<FailedStatement> {
 
 impl Session for WorkerSession {
     fn execute(&self, sql: &str, auto_begin: bool) -> Result<Answer, Box<FailedStatement>> {
-        if auto_begin && !self.connection().in_transaction() && self.work().closing.is_some() {
+        let begins = {
+            let work = self.work();
+            work.closing.is_some() || work.begins
+        };
+        if auto_begin && begins && !self.connection().in_transaction() {
             self.begin()?;
         }
         let answer = self.send(sql)?;

@@ -3,7 +3,7 @@
 use super::config::complete_config;
 use crate::jinja::from_json;
 use crate::jinja::value::Dict;
-use crate::manifest::{Column, ConfigMap, Manifest, Node, Source, SourceFreshness};
+use crate::manifest::{Column, ConfigMap, MacroEntry, Manifest, Node, Source, SourceFreshness};
 use crate::name::{ResourceType, UniqueId};
 use indexmap::IndexMap;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
@@ -134,10 +134,7 @@ pub fn graph_value(manifest: &Arc<Manifest>) -> Value {
             })
         }),
         make_sources: Box::new(move || {
-            members(sources.sources.keys(), |id| {
-                let (manifest, id) = (Arc::clone(&sources), id.clone());
-                LazyDict::value(move || manifest.sources.get(&id).map(source_json).unwrap_or_default())
-            })
+            members(sources.sources.keys(), |id| source_value(&sources, id))
         }),
     })
 }
@@ -254,6 +251,22 @@ pub fn node_json(node: &Node) -> Map<String, Json> {
     json
 }
 
+/// The dict `source_node` of a source's own texts: the source as dbt's manifest shows it.
+pub fn source_value(manifest: &Arc<Manifest>, id: &UniqueId) -> Value {
+    let (manifest, id) = (Arc::clone(manifest), id.clone());
+    LazyDict::value(move || manifest.sources.get(&id).map(source_json).unwrap_or_default())
+}
+
+/// The dict `model` of a macro that is called by its name: the macro as dbt's manifest shows it.
+pub fn macro_value(entry: &MacroEntry) -> Value {
+    from_json(&json!({
+        "name": entry.name, "resource_type": "macro", "package_name": entry.package_name,
+        "path": entry.original_file_path, "original_file_path": entry.original_file_path,
+        "unique_id": entry.unique_id.as_str(), "macro_sql": entry.span.text(),
+        "depends_on": {"macros": ids(&entry.depends_on)}, "description": entry.description, "meta": entry.meta,
+    }))
+}
+
 /// A source as dbt's manifest shows it, absent values as null.
 pub fn source_json(source: &Source) -> Map<String, Json> {
     let config = complete_config(ResourceType::Source, source.config.values());
@@ -269,7 +282,7 @@ pub fn source_json(source: &Source) -> Map<String, Json> {
             "database": name.quoting.database, "schema": name.quoting.schema, "identifier": name.quoting.identifier,
             "column": null,
         },
-        "loaded_at_field": source.loaded_at_field, "loaded_at_query": null, "freshness": freshness,
+        "loaded_at_field": source.loaded_at_field, "loaded_at_query": source.loaded_at_query, "freshness": freshness,
         "external": null, "description": source.description, "columns": columns_json(&source.columns),
         "meta": config.get("meta"), "source_meta": {}, "tags": config.get("tags"),
         "patch_path": null, "unrendered_config": {}, "relation_name": name.to_string(), "doc_blocks": [],

@@ -66,9 +66,18 @@ fn response_from_value(value: &Value) -> Response {
 /// None if the node ran no such statement.
 pub fn main_result(context: &RenderContext) -> Option<(Response, Arc<Table>)> {
     let result = context.results().get(MAIN).cloned()?;
-    let response = response_from_value(&result.get_attr("response").ok()?);
-    let table = result.get_attr("table").ok().and_then(|table| TableObject::from_value(&table));
+    let (response, table) = statement_result(&result)?;
     Some((response, table.unwrap_or_default()))
+}
+
+/// What a macro gave back that returns `load_result(…)`, or only its table as old ones do: what the warehouse said,
+/// and the rows. None for a value that is neither.
+pub fn statement_result(value: &Value) -> Option<(Response, Option<Arc<Table>>)> {
+    if let Some(table) = TableObject::from_value(value) {
+        return Some((Response::default(), Some(table)));
+    }
+    let response = response_from_value(&value.get_attr("response").ok().filter(|response| !response.is_undefined())?);
+    Some((response, value.get_attr("table").ok().and_then(|table| TableObject::from_value(&table))))
 }
 
 fn store(state: &State, name: String, response: Value, table: Option<Value>) -> Result<Value, Error> {

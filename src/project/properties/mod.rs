@@ -3,7 +3,7 @@
 mod source;
 mod version;
 
-pub use source::{SourceProperties, TableProperties};
+pub use source::{FreshnessProperties, SourceProperties, TableProperties, freshness_from_config};
 pub use version::{ModelVersion, VersionNumber, VersionProperties};
 
 use super::config::is_hook_key;

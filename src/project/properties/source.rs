@@ -1,7 +1,7 @@
 //! Sources in properties YAML.
 
 use super::{ColumnProperties, not_one_of, read_column, read_config, read_tests};
-use crate::diagnostic::Span;
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::project::config::{QuotingConfig, read_quoting};
 use crate::project::yaml::{Found, Reader, Yaml};
 use serde_json::{Map, Value as Json};
@@ -49,15 +49,15 @@ pub struct TableProperties {
     pub data_tests: Vec<Yaml>,
     /// Which parts of the name are quoted.
     pub quoting: QuotingConfig,
-    /// The column that says when a row was loaded.
-    pub loaded_at_field: Option<String>,
-    /// When the table counts as old.
+    /// What says when the table was loaded.
+    pub loaded_at: LoadedAtProperties,
+    /// When the table counts as old; none where that was switched off with `null`.
     pub freshness: Option<FreshnessProperties>,
     /// What to fetch, Jinja not rendered.
     pub extract: Option<Arc<Yaml>>,
 }
 
-/// When a table counts as old: counts and periods (`minute`, `hour`, `day`).
+/// When a table counts as old: counts and periods (`minute`, `hour`, `day`). Without thresholds nothing was said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FreshnessProperties {
     /// After which to warn.
@@ -68,17 +68,42 @@ pub struct FreshnessProperties {
     pub filter: Option<String>,
 }
 
+impl FreshnessProperties {
+    /// Whether it says anything that a table could be judged by.
+    pub fn has_thresholds(&self) -> bool {
+        self.warn_after.is_some() || self.error_after.is_some()
+    }
+}
+
+/// What says when a table was loaded; where both are given, the query counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadedAtProperties {
+    /// The column that says when a row was loaded.
+    pub field: Option<String>,
+    /// A query of one value, Jinja not rendered.
+    pub query: Option<String>,
+    /// Whether anything was said of it, be it `null`: then `dbt_project.yml` has no say.
+    pub is_said: bool,
+}
+
 /// `freshness:` as given at one place; an explicit `null` switches it off.
 enum Given {
     Absent,
     Off,
-    Thresholds(FreshnessProperties),
+    Thresholds { warn_after: After, error_after: After, filter: Option<String> },
+}
+
+/// A threshold as given at one place.
+enum After {
+    Absent,
+    Off,
+    Set(u64, String),
 }
 
 /// What a source says for all its tables.
 struct ForAll {
     quoting: QuotingConfig,
-    loaded_at_field: Option<String>,
+    loaded_at: LoadedAtProperties,
     freshness: Option<FreshnessProperties>,
 }
 
@@ -88,8 +113,8 @@ pub(super) fn read(entry: &Yaml, found: &Found) -> Option<SourceProperties> {
     let (config, _) = read_config(&mut reader);
     let for_all = ForAll {
         quoting: quoting(&mut reader),
-        loaded_at_field: loaded_at_field(&mut reader, &config),
-        freshness: merged(merged(None, freshness(&mut reader)), config_freshness(&mut reader)),
+        loaded_at: loaded_at(&mut reader, None),
+        freshness: both_freshness(&mut reader, Some(FreshnessProperties::default())),
     };
     let source = SourceProperties {
         name: String::new(),
@@ -114,7 +139,6 @@ fn read_table(entry: &Yaml, for_all: &ForAll, found: &Found) -> Option<TableProp
     let name = reader.required_text("name");
     let (config, _) = read_config(&mut reader);
     let own = quoting(&mut reader);
-    let freshness = merged(for_all.freshness.clone(), freshness(&mut reader));
     let table = TableProperties {
         name: String::new(),
         name_span: entry.span.clone(),
@@ -127,8 +151,8 @@ fn read_table(entry: &Yaml, for_all: &ForAll, found: &Found) -> Option<TableProp
             schema: own.schema.or(for_all.quoting.schema),
             identifier: own.identifier.or(for_all.quoting.identifier),
         },
-        loaded_at_field: loaded_at_field(&mut reader, &config).or_else(|| for_all.loaded_at_field.clone()),
-        freshness: merged(freshness, config_freshness(&mut reader)),
+        loaded_at: loaded_at(&mut reader, Some(&for_all.loaded_at)),
+        freshness: both_freshness(&mut reader, for_all.freshness.clone()),
         extract: reader.mapping("extract").map(|extract| Arc::new(extract.clone())),
         config,
     };
@@ -147,24 +171,70 @@ fn quoting(reader: &mut Reader<'_>) -> QuotingConfig {
     quoting
 }
 
-fn loaded_at_field(reader: &mut Reader<'_>, config: &Map<String, Json>) -> Option<String> {
-    reader.not_supported("loaded_at_query");
-    let beside = reader.text("loaded_at_field");
-    beside.or_else(|| Some(config.get("loaded_at_field")?.as_str()?.to_owned()))
-}
-
-fn freshness(reader: &mut Reader<'_>) -> Given {
-    match reader.entry_or_null("freshness") {
-        None => Given::Absent,
-        Some(value) => thresholds(value, reader.found()),
+/// `loaded_at_field` and `loaded_at_query` of a source, or of a table whose source said `inherited`. A table that gives
+/// the field, be it `null`, has no use for its source's query.
+fn loaded_at(reader: &mut Reader<'_>, inherited: Option<&LoadedAtProperties>) -> LoadedAtProperties {
+    let field = given_text(reader, "loaded_at_field");
+    let query = given_text(reader, "loaded_at_query");
+    if let (Some(Some((_, field))), Some(Some((_, query)))) = (&field, &query) {
+        reader.report(
+            Diagnostic::error(Code::YamlValue, "`loaded_at_field` and `loaded_at_query` are given at the same place")
+                .at(query.clone(), "the query")
+                .at(field.clone(), "the field")
+                .help("keep the one that says when the table was loaded"),
+        );
+    }
+    let text = |given: Option<(String, Span)>| given.map(|(text, _)| text);
+    let base = inherited.cloned().unwrap_or_default();
+    LoadedAtProperties {
+        is_said: field.is_some() || query.is_some() || base.is_said,
+        query: match (query, &field) {
+            (Some(query), _) => text(query),
+            (None, Some(_)) => None,
+            (None, None) => base.query,
+        },
+        field: match field {
+            Some(field) => text(field),
+            None => base.field,
+        },
     }
 }
 
-fn config_freshness(reader: &mut Reader<'_>) -> Given {
-    match reader.yaml("config").and_then(|config| config.get("freshness")) {
+/// A text under a key or under the same key of `config:`; given but none where both are `null`.
+fn given_text(reader: &mut Reader<'_>, key: &'static str) -> Option<Option<(String, Span)>> {
+    let configured = reader.yaml("config").and_then(|config| config.get(key));
+    let beside = reader.entry_or_null(key);
+    let value = [beside, configured].into_iter().flatten().find(|value| !value.is_null());
+    if let Some(empty) = value.filter(|value| value.scalar_text().is_some_and(|text| text.trim().is_empty())) {
+        reader.report(
+            Diagnostic::error(Code::YamlValue, format!("`{key}` is an empty text"))
+                .at(empty.span.clone(), "")
+                .help("name a column, or write `null` to inherit none"),
+        );
+        return None;
+    }
+    match value {
+        Some(value) => match value.scalar_text() {
+            Some(text) => Some(Some((text, value.span.clone()))),
+            None => {
+                let message = format!("`{key}` must be a text, not {}", value.kind());
+                reader.report(Diagnostic::error(Code::YamlValue, message).at(value.span.clone(), ""));
+                None
+            }
+        },
+        None => (beside.is_some() || configured.is_some()).then_some(None),
+    }
+}
+
+/// `freshness:` as it stands, and then as it stands in `config:`, on top of what was said before.
+fn both_freshness(reader: &mut Reader<'_>, base: Option<FreshnessProperties>) -> Option<FreshnessProperties> {
+    let given = |value: Option<&Yaml>, reader: &Reader<'_>| match value {
         None => Given::Absent,
         Some(value) => thresholds(value, reader.found()),
-    }
+    };
+    let beside = given(reader.entry_or_null("freshness"), reader);
+    let configured = given(reader.yaml("config").and_then(|config| config.get("freshness")), reader);
+    merged(merged(base, beside), configured)
 }
 
 fn thresholds(value: &Yaml, found: &Found) -> Given {
@@ -172,36 +242,80 @@ fn thresholds(value: &Yaml, found: &Found) -> Given {
         return Given::Off;
     }
     let mut reader = Reader::new(value, "freshness", found);
-    let mut after = |key| {
-        let mut inner = reader.reader(key, "threshold")?;
-        let count = inner.count("count");
-        let period = inner.placed_text("period");
-        inner.finish();
-        let (period, span) = period?;
-        if !["minute", "hour", "day"].contains(&period.as_str()) {
-            found.borrow_mut().push(not_one_of("period", &period, span, &["minute", "hour", "day"]));
-            return None;
-        }
-        Some((count?, period))
-    };
-    let (warn_after, error_after) = (after("warn_after"), after("error_after"));
+    let (warn_after, error_after) = (after(&mut reader, "warn_after"), after(&mut reader, "error_after"));
     let filter = reader.text("filter");
     reader.finish();
-    Given::Thresholds(FreshnessProperties { warn_after, error_after, filter })
+    Given::Thresholds { warn_after, error_after, filter }
+}
+
+const PERIODS: [&str; 3] = ["minute", "hour", "day"];
+
+fn after(reader: &mut Reader<'_>, key: &'static str) -> After {
+    let Some(value) = reader.entry_or_null(key) else { return After::Absent };
+    if value.is_null() {
+        return After::Off;
+    }
+    let mut inner = Reader::new(value, "threshold", reader.found());
+    let count = inner.count("count");
+    let period = inner.placed_text("period");
+    inner.finish();
+    match (count, period) {
+        (_, Some((period, span))) if !PERIODS.contains(&period.as_str()) => {
+            reader.report(not_one_of("period", &period, span, &PERIODS));
+            After::Absent
+        }
+        (Some(count), Some((period, _))) => After::Set(count, period),
+        (None, None) => After::Absent,
+        (count, _) => {
+            let missing = if count.is_some() { "period" } else { "count" };
+            // One that is there but makes no sense has been told already.
+            if value.get(missing).is_none_or(Yaml::is_null) {
+                reader.report(
+                    Diagnostic::warning(Code::YamlValue, format!("`{key}` has no `{missing}`, so it says nothing"))
+                        .at(value.span.clone(), "")
+                        .help("write both: {count: 12, period: hour}"),
+                );
+            }
+            After::Absent
+        }
+    }
 }
 
 /// What is given later wins, threshold by threshold.
 fn merged(base: Option<FreshnessProperties>, given: Given) -> Option<FreshnessProperties> {
-    match given {
-        Given::Absent => base,
-        Given::Off => None,
-        Given::Thresholds(own) => {
+    let limit = |after: After, base: Option<(u64, String)>| match after {
+        After::Absent => base,
+        After::Off => None,
+        After::Set(count, period) => Some((count, period)),
+    };
+    match (given, base) {
+        (Given::Absent, base) => base,
+        (Given::Off, _) => None,
+        (Given::Thresholds { warn_after, error_after, filter }, base) => {
+            let was_off = base.is_none();
             let base = base.unwrap_or_default();
-            Some(FreshnessProperties {
-                warn_after: own.warn_after.or(base.warn_after),
-                error_after: own.error_after.or(base.error_after),
-                filter: own.filter.or(base.filter),
-            })
+            let merged = FreshnessProperties {
+                warn_after: limit(warn_after, base.warn_after),
+                error_after: limit(error_after, base.error_after),
+                filter: filter.or(base.filter),
+            };
+            // What was switched off needs a threshold to be on again.
+            (!was_off || merged.has_thresholds()).then_some(merged)
         }
     }
+}
+
+/// `freshness` of `dbt_project.yml`, of which a value that makes no sense says nothing.
+pub fn freshness_from_config(value: &Json) -> Option<FreshnessProperties> {
+    let after = |key: &str| {
+        let given = value.get(key)?;
+        let period = given.get("period")?.as_str().filter(|period| PERIODS.contains(period))?;
+        Some((given.get("count")?.as_u64()?, period.to_owned()))
+    };
+    let filter = value.get("filter").and_then(Json::as_str).map(str::to_owned);
+    (!value.is_null()).then(|| FreshnessProperties {
+        warn_after: after("warn_after"),
+        error_after: after("error_after"),
+        filter,
+    })
 }

@@ -190,6 +190,7 @@ impl Stage {
             source_description: String::new(),
             loader: String::new(),
             loaded_at_field: None,
+            loaded_at_query: None,
             freshness: None,
             columns: indexmap::IndexMap::new(),
             config: NodeConfig::new(config.as_object().cloned().unwrap_or_default()),
