@@ -6,28 +6,28 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A directory with a project of a few files, and processes in it.
-struct Stage {
+pub(crate) struct Stage {
     directory: TempDir,
     variables: Vec<(String, String)>,
 }
 
 /// How a process ended.
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 const PROJECT: &str = "name: shop\nversion: '1.0'\nprofile: shop\nseeds:\n  shop:\n    +schema: raw\n";
 const PROFILES: &str = "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, schema: dev}\n";
 
 impl Stage {
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { directory: tempfile::tempdir().expect("a temporary directory"), variables: vec![] }
     }
 
     /// Two models, a seed and two tests, one of which fails.
-    fn shop() -> Self {
+    pub(crate) fn shop() -> Self {
         let stage = Self::empty();
         stage.write("dbt_project.yml", PROJECT);
         stage.write("profiles.yml", PROFILES);
@@ -44,11 +44,11 @@ impl Stage {
         stage
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("made");
         fs::write(path, text).expect("written");
@@ -59,7 +59,7 @@ impl Stage {
         self
     }
 
-    fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.run_in(self.path().to_path_buf(), arguments)
     }
 
@@ -98,7 +98,7 @@ impl Stage {
 }
 
 impl Ended {
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         format!("exit code: {}\n----- stdout\n{}----- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }
@@ -109,10 +109,25 @@ fn help_says_what_there_is() {
     insta::assert_snapshot!("help", stage.run(&["--help"]).shown());
     insta::assert_snapshot!("help_build", stage.run(&["build", "--help"]).shown());
     for verb in [
-        "init", "debug", "parse", "ls", "compile", "run", "test", "seed", "snapshot", "show", "diff", "retry", "deps",
+        "init",
+        "debug",
+        "parse",
+        "ls",
+        "compile",
+        "run",
+        "test",
+        "seed",
+        "snapshot",
+        "show",
+        "diff",
+        "retry",
+        "deps",
         "clean",
+        "run-operation",
+        "source freshness",
     ] {
-        let ended = stage.run(&[verb, "--help"]);
+        let words: Vec<&str> = verb.split(' ').chain(["--help"]).collect();
+        let ended = stage.run(&words);
         assert_eq!(ended.code, 0, "{verb}");
         assert!(ended.stdout.contains("Example"), "{verb} --help has an example");
     }

@@ -3,6 +3,7 @@
 mod adapter;
 mod cases;
 mod cli;
+mod commands;
 #[path = "../examples/crm_api/server.rs"]
 mod crm_api;
 mod deps;

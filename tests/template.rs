@@ -102,6 +102,44 @@ fn sorted(object: &Value) -> Vec<(String, Value)> {
     entries
 }
 
+/// The sources in the `sources.json` of the last `source freshness`: name, status, seconds since they were loaded.
+fn freshness(pipeline: &Pipeline) -> Vec<(String, String, f64)> {
+    let text = std::fs::read_to_string(pipeline.root().join("target/sources.json")).expect("sources.json");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let one = |result: &Value| {
+        let age = result["max_loaded_at_time_ago_in_s"].as_f64().unwrap_or(f64::NAN);
+        (text(&result["unique_id"]).replace("source.pipeline.", ""), text(&result["status"]), age)
+    };
+    let mut found: Vec<_> = document["results"].as_array().expect("results").iter().map(one).collect();
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    found
+}
+
+#[test]
+fn sources_of_the_template_are_as_fresh_as_their_last_batch() {
+    let pipeline = Pipeline::new();
+    let look = || {
+        let output = Pipeline::command(&pipeline.root(), "day_1").args(["source", "freshness"]).output();
+        let output = output.expect("strata starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, told) = look();
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("source `crm.customers` has not been extracted yet"), "{told}");
+    assert!(told.contains("`strata build -s raw_crm_customers` fetches it"), "{told}");
+    assert!(freshness(&pipeline).iter().all(|(_, status, _)| status == "runtime error"));
+
+    // The recordings are of a fixed day in the past: what counts is that they were read just now.
+    pipeline.expect_success(Pipeline::command(&pipeline.root(), "day_1").args(["build", "-s", "raw"]));
+    let (code, told) = look();
+    assert_eq!(code, Some(0), "{told}");
+    let found = freshness(&pipeline);
+    let names: Vec<&str> = found.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["crm.customers", "erp.customers", "erp.orders"]);
+    assert!(found.iter().all(|(_, status, age)| status == "pass" && (0.0..3_600.0).contains(age)), "{found:?}");
+}
+
 #[test]
 fn two_days_of_the_template_give_what_the_generator_knows() {
     let pipeline = Pipeline::new();

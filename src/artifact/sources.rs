@@ -40,9 +40,7 @@ fn shape(manifest: &Manifest, invocation: &Invocation, one: &SourceResult) -> Va
         return json!({"unique_id": result.unique_id, "error": result.message, "status": "runtime error"});
     };
     let timing = &result.timing;
-    let step = |name: &str, from: Duration, to: Duration| {
-        json!({"name": name, "started_at": timestamp(invocation.at(from)), "completed_at": timestamp(invocation.at(to))})
-    };
+    let step = |name: &str, from: Duration, to: Duration| json!({"name": name, "started_at": timestamp(invocation.at(from)), "completed_at": timestamp(invocation.at(to))});
     let criteria = manifest.sources.get(&result.unique_id).and_then(|source| source.freshness.as_ref());
     json!({
         "unique_id": result.unique_id,
@@ -93,7 +91,8 @@ pub fn read_sources(directory: &Path) -> Result<Option<BTreeMap<String, DateTime
         Diagnostic::error(Code::Artifact, format!("`{}` {what}", path.display()))
             .help("make it again with `strata source freshness`, or name another directory with --state")
     };
-    let document: Document = serde_json::from_str(&text).map_err(|error| refused(format!("is not dbt's sources: {error}")))?;
+    let document: Document =
+        serde_json::from_str(&text).map_err(|error| refused(format!("is not dbt's sources: {error}")))?;
     let schema = &document.metadata.dbt_schema_version;
     if !schema.contains("/sources/v") {
         return Err(refused(format!("says that it is `{schema}`, not the freshness of sources")));
@@ -147,8 +146,12 @@ mod tests {
         document["metadata"]["generated_at"] = json!("[time]");
         insta::assert_json_snapshot!(document);
         let read = read_sources(directory.path()).expect("readable").expect("there");
-        assert_eq!(read.into_iter().collect::<Vec<_>>(), [("source.shop.crm.customers".to_owned(), measured.max_loaded_at)]);
-        std::fs::write(&path, r#"{"metadata": {"dbt_schema_version": "x/manifest/v12.json"}, "results": []}"#).expect("written");
+        assert_eq!(
+            read.into_iter().collect::<Vec<_>>(),
+            [("source.shop.crm.customers".to_owned(), measured.max_loaded_at)]
+        );
+        std::fs::write(&path, r#"{"metadata": {"dbt_schema_version": "x/manifest/v12.json"}, "results": []}"#)
+            .expect("written");
         assert_eq!(read_sources(directory.path()).expect_err("refused").code(), Code::Artifact);
     }
 }

@@ -76,6 +76,15 @@ pub enum Verb {
         after_help = "Examples:\n  strata diff --base main\n  strata diff --state prod-artifacts --format markdown --exit-code"
     )]
     Diff(DiffArguments),
+    /// Look at sources
+    #[command(subcommand)]
+    Source(SourceVerb),
+    /// Call one macro of the project or a package
+    #[command(
+        name = "run-operation",
+        after_help = "Examples:\n  strata run-operation grant_select --args '{role: reporter}'\n  strata --quiet run-operation codegen.generate_source --args '{schema_name: raw}' > models/raw.yml"
+    )]
+    RunOperation(RunOperationArguments),
     /// Run again what failed, what was skipped because of it, and what a killed run did not come to
     #[command(after_help = "Example:\n  strata build; strata retry")]
     Retry(RetryArguments),
@@ -112,6 +121,8 @@ impl Verb {
             Self::Deps(_) => "deps",
             Self::Clean => "clean",
             Self::Scd2(_) => "scd2",
+            Self::Source(SourceVerb::Freshness(_)) => "freshness",
+            Self::RunOperation(_) => "run-operation",
         }
     }
 }
@@ -442,6 +453,39 @@ pub enum PackageSource {
     Git,
     /// A directory
     Local,
+}
+
+/// `source …`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum SourceVerb {
+    /// Tell how old each source is, judged by its `freshness:`; exit with 1 if one is older than its error_after
+    #[command(
+        alias = "snapshot-freshness",
+        after_help = "Examples:\n  strata source freshness\n  strata source freshness -s source:crm --output freshness.json"
+    )]
+    Freshness(FreshnessArguments),
+}
+
+/// `source freshness`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FreshnessArguments {
+    /// Which sources.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Where to write what was found [default: sources.json in the target directory]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `run-operation`.
+#[derive(Debug, Clone, Args)]
+pub struct RunOperationArguments {
+    /// The macro: name or package.name
+    #[arg(value_name = "MACRO")]
+    pub name: String,
+    /// The macro's arguments, as YAML: '{key: value}'
+    #[arg(long, value_name = "YAML")]
+    pub args: Option<String>,
 }
 
 /// `scd2 …`.

@@ -139,6 +139,13 @@ fn is_translated(workspace: &Workspace, order: &[UniqueId]) -> bool {
 }
 
 fn options(context: &Context, workspace: &Workspace, request: &Request) -> RunOptions {
+    let tests_gate = request.verb == "build";
+    let full_refresh = request.flags.full_refresh;
+    RunOptions { tests_gate, full_refresh, ..run_options(context, workspace, request.verb) }
+}
+
+/// What every verb that works in the warehouse asks for, the flags of its own left out.
+pub(super) fn run_options(context: &Context, workspace: &Workspace, verb: &str) -> RunOptions {
     let settings = &context.settings;
     let target = &workspace.project.target;
     let sources = match settings.replay.as_ref().or(target.replay.as_ref()) {
@@ -147,11 +154,11 @@ fn options(context: &Context, workspace: &Workspace, request: &Request) -> RunOp
         _ => Sources::Live { record: settings.record.clone() },
     };
     RunOptions {
-        command: request.verb.to_owned(),
+        command: verb.to_owned(),
         threads: settings.threads.unwrap_or(target.threads),
         fail_fast: settings.fail_fast,
-        full_refresh: request.flags.full_refresh,
-        tests_gate: request.verb == "build",
+        full_refresh: false,
+        tests_gate: false,
         warn_error: settings.warn_error,
         invocation_id: workspace.invocation.id.clone(),
         started_at: workspace.invocation.started_at,

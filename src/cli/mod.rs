@@ -8,10 +8,12 @@ mod debug;
 mod deps;
 mod diff;
 mod execute;
+mod freshness;
 mod global;
 mod init;
 mod interrupt;
 mod list;
+mod operation;
 mod parse;
 mod reporter;
 mod retry;
@@ -27,7 +29,7 @@ use crate::report::Reporter;
 use crate::run::event::Emit;
 use crate::run::scheduler::CancelFlag;
 use crate::secret::Scrubber;
-use arguments::{Arguments, Scd2Verb, Verb};
+use arguments::{Arguments, Scd2Verb, SourceVerb, Verb};
 use settings::{Settings, Surroundings};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -150,6 +152,8 @@ fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
         Verb::Deps(given) => deps::deps(context, given),
         Verb::Clean => clean::clean(context),
         Verb::Scd2(Scd2Verb::Check { model }) => scd2::check(context, model),
+        Verb::Source(SourceVerb::Freshness(given)) => freshness::freshness(context, given),
+        Verb::RunOperation(given) => operation::run_operation(context, given),
         Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) => {
             execute::execute(context, &execute::Request::of(context, arguments)?)
         }

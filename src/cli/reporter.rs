@@ -13,7 +13,14 @@ use std::sync::Arc;
 pub(super) fn make(settings: &Settings, verb: &Verb, scrubber: &Scrubber) -> Arc<dyn Reporter> {
     let narrates = matches!(
         verb,
-        Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) | Verb::Retry(_)
+        Verb::Run(_)
+            | Verb::Test(_)
+            | Verb::Seed(_)
+            | Verb::Snapshot(_)
+            | Verb::Build(_)
+            | Verb::Retry(_)
+            | Verb::Source(_)
+            | Verb::RunOperation(_)
     );
     let to_output = || Output::new(Box::new(stdout()), scrubber.clone());
     let to_error = || Output::new(Box::new(stderr()), scrubber.clone());

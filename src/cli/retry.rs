@@ -70,8 +70,9 @@ fn former(directory: &Path, warnings_too: bool) -> Result<Former> {
 
 fn is_newer(run: &PreviousRun, journal: &PreviousJournal) -> bool {
     let other_run = run.invocation_id.as_deref() != Some(journal.head.invocation_id.as_str());
-    // `compile` writes results too, of which there is nothing to retry.
-    let ran = run.options.get("which").and_then(Json::as_str).is_some_and(|verb| verb != "compile");
+    // These write results too, of which there is nothing to retry.
+    let ran = run.options.get("which").and_then(Json::as_str);
+    let ran = ran.is_some_and(|verb| !matches!(verb, "compile" | "run-operation"));
     other_run && ran && run.generated_at.is_some_and(|at| at > journal.head.started_at)
 }
 

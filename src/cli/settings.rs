@@ -227,12 +227,17 @@ fn number(flags: &Map<String, Json>, name: &str) -> Option<usize> {
 }
 
 fn variables(given: Option<&str>) -> Result<Map<String, Json>> {
+    mapping("--vars", given)
+}
+
+/// The keys and values of a flag that takes YAML; none where it was not given.
+pub(super) fn mapping(flag: &str, given: Option<&str>) -> Result<Map<String, Json>> {
     let Some(text) = given.filter(|text| !text.trim().is_empty()) else { return Ok(Map::new()) };
-    let tree = yaml::parse_text(text, "--vars")?;
+    let tree = yaml::parse_text(text, flag)?;
     if tree.as_mapping().is_none() {
-        return Err(Diagnostic::error(Code::Usage, format!("--vars must be keys and values, not {}", tree.kind()))
+        return Err(Diagnostic::error(Code::Usage, format!("{flag} must be keys and values, not {}", tree.kind()))
             .at(tree.span.clone(), "")
-            .help("write it as YAML: --vars '{key: value}'")
+            .help(format!("write it as YAML: {flag} '{{key: value}}'"))
             .into());
     }
     Ok(tree.to_json_map())

@@ -6,10 +6,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// Commands of dbt, and what does their work here if anything does.
 const COMMANDS: &[(&str, Option<&str>)] = &[
     ("docs", None),
-    ("source", None),
-    ("freshness", None),
-    ("snapshot-freshness", None),
-    ("run-operation", Some("call the macro from an `on-run-start` hook")),
+    ("freshness", Some("`strata source freshness`")),
+    ("snapshot-freshness", Some("`strata source freshness`")),
     ("clone", None),
     ("lint", None),
     ("format", None),
@@ -45,7 +43,6 @@ const FLAGS: &[(&str, Option<&str>)] = &[
     ("--export-saved-queries", None),
     ("--include-saved-query", None),
     ("--dry-run", Some("`strata ls` shows what would run, `strata compile` its SQL")),
-    ("--args", None),
     ("--static-analysis", None),
     ("--no-inject-ephemeral-ctes", None),
     ("--parse-only", Some("use `strata parse`")),

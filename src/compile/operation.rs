@@ -12,7 +12,8 @@ impl Compiler {
     pub fn find_operation(&self, name: &str) -> Result<Arc<MacroDefinition>, Diagnostic> {
         let registry = self.engine.registry();
         registry.find_anywhere(name).ok_or_else(|| {
-            let (package, own_name) = name.split_once('.').map_or((None, name), |(package, rest)| (Some(package), rest));
+            let (package, own_name) =
+                name.split_once('.').map_or((None, name), |(package, rest)| (Some(package), rest));
             let message = match package {
                 Some(package) if !registry.has_package(package) => format!("there is no package `{package}`"),
                 Some(package) => format!("the package `{package}` has no macro `{own_name}`"),
@@ -26,7 +27,9 @@ impl Compiler {
                 (_, Some(other), Some(_)) => found.help(format!("did you mean `{}.{own_name}`?", other.package)),
                 (Some(near), _, Some(package)) => found.help(format!("did you mean `{package}.{near}`?")),
                 (Some(near), ..) => found.help(format!("did you mean `{near}`?")),
-                _ => found.help("macros are those of the project, its packages and strata; a package's name goes before a dot"),
+                _ => found.help(
+                    "macros are those of the project, its packages and strata; a package's name goes before a dot",
+                ),
             }
         })
     }

@@ -1,7 +1,7 @@
 //! For people: one line a finished node, frames for what went wrong, and at the end what to do about it.
 
 use super::live::Live;
-use super::wording::{Ending, Statistics, dotted, installation, node_of, seconds};
+use super::wording::{Ending, Statistics, dotted, installation, is_source, node_of, seconds};
 use super::{Output, Product, Reporter};
 use crate::artifact::relative_output_path;
 use crate::diagnostic::{Diagnostics, Severity, Style, render};
@@ -144,7 +144,7 @@ impl Human {
         self.say(&format!("{} in {}", self.paint(&statistics.line(), colour), seconds(elapsed)));
         if interrupted {
             self.say("Stopped before the end. `strata retry` does what is left.");
-        } else if statistics.error > 0 {
+        } else if statistics.error > 0 && !results.iter().any(|result| is_source(self.manifest(), result)) {
             let skipped = if statistics.skip > 0 { " and what was skipped because of it" } else { "" };
             self.say(&format!("When it is mended, `strata retry` runs again what failed{skipped}."));
         }

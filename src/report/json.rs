@@ -151,7 +151,19 @@ impl JsonLines {
             "index": index, "total": total, "execution_time": execution_time,
         });
         let name = node.map_or(label, |node| node.name.as_str());
+        let source = self.manifest().and_then(|manifest| manifest.sources.get(&result.unique_id));
         let own = match (result.status, node.map(|node| node.resource_type)) {
+            _ if source.is_some() => {
+                let names = source.map(|source| (source.source_name.as_str(), source.name.as_str()));
+                let status = match result.status {
+                    Status::Fail => "error",
+                    Status::Error => "runtime error",
+                    other => other.as_str(),
+                };
+                let (source_name, table_name) = names.unwrap_or_default();
+                let more = json!({"status": status, "source_name": source_name, "table_name": table_name});
+                (Kind("LogFreshnessResult", "Q018", level), more)
+            }
             (Status::Skipped, kind) => {
                 let schema = node.map(|node| node.schema.as_str());
                 let more = json!({"node_name": name, "schema": schema, "resource_type": kind});
@@ -216,9 +228,11 @@ impl JsonLines {
             _ => return,
         };
         let node = node_of(self.manifest(), result);
-        let name = node.map_or(result.unique_id.as_str(), |node| node.name.as_str());
-        let path = node.map(|node| node.original_file_path.as_str()).unwrap_or_default();
-        let resource_type = node.map(|node| node.resource_type.as_str()).unwrap_or_default();
+        let source = self.manifest().and_then(|manifest| manifest.sources.get(&result.unique_id));
+        let known =
+            node.map(|node| (node.name.as_str(), node.original_file_path.as_str(), node.resource_type.as_str()));
+        let of_source = source.map(|source| (source.name.as_str(), source.original_file_path.as_str(), "source"));
+        let (name, path, resource_type) = known.or(of_source).unwrap_or((result.unique_id.as_str(), "", ""));
         let word = if result.status == Status::Warn { "Warning" } else { "Failure" };
         let info = self.node_info(&result.unique_id, Some(result));
         let data = json!({"node_info": info, "node_name": name, "path": path, "resource_type": resource_type});

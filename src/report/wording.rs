@@ -24,7 +24,11 @@ impl Ending {
             (Some(action), _) => format!("{action} {label}"),
             (None, _) => label.to_owned(),
         };
-        Self { word: word(result.status), subject, detail: detail(manifest, result) }
+        let word = match result.status {
+            Status::Fail if is_source(manifest, result) => "STALE",
+            status => word(status),
+        };
+        Self { word, subject, detail: detail(manifest, result) }
     }
 }
 
@@ -62,6 +66,9 @@ fn action(node: Option<&Node>, status: Status) -> Option<&'static str> {
 
 fn detail(manifest: Option<&Manifest>, result: &NodeResult) -> String {
     let time = seconds(result.timing.end.saturating_sub(result.timing.compile_start));
+    if is_source(manifest, result) && !matches!(result.status, Status::Error | Status::Skipped) {
+        return format!("{}, in {time}", result.message.as_deref().unwrap_or_default());
+    }
     match (result.status, result.failures, result.response.rows_affected) {
         (Status::Skipped | Status::NoOp, _, _) => {
             let message = result.message.as_deref().unwrap_or_default();
@@ -191,6 +198,11 @@ pub(super) fn dotted(index: Option<usize>, total: usize, text: &str, bracket: &s
 /// The node of a result, and what stands for its name where there is none.
 pub(super) fn node_of<'m>(manifest: Option<&'m Manifest>, result: &NodeResult) -> Option<&'m Node> {
     manifest?.nodes.get(&result.unique_id)
+}
+
+/// Whether a result is that of a look at a source.
+pub(super) fn is_source(manifest: Option<&Manifest>, result: &NodeResult) -> bool {
+    manifest.is_some_and(|manifest| manifest.sources.contains_key(&result.unique_id))
 }
 
 #[cfg(test)]

@@ -79,9 +79,7 @@ pub fn freshness(
     let results = run.execute(&worker, with_hooks)?;
     let mut measured = measured.into_inner().unwrap_or_else(PoisonError::into_inner);
     let of_sources = results.into_iter().filter(|result| manifest.sources.contains_key(&result.unique_id));
-    Ok(of_sources
-        .map(|result| SourceResult { measured: measured.remove(&result.unique_id), result })
-        .collect())
+    Ok(of_sources.map(|result| SourceResult { measured: measured.remove(&result.unique_id), result }).collect())
 }
 
 /// How the look at a source is called in progress lines.
@@ -131,8 +129,12 @@ impl Worker for FreshnessWorker<'_> {
                 self.measured.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), measured);
             }
             Err(found) => {
-                let within = |finding: Diagnostic| {
-                    finding.within(format!("in source `{}`", source.full_name()), Some(source.declared_at.clone()))
+                let within = |finding: Diagnostic| match finding.code() {
+                    // These stand at the source already.
+                    Code::Freshness => finding,
+                    _ => {
+                        finding.within(format!("in source `{}`", source.full_name()), Some(source.declared_at.clone()))
+                    }
                 };
                 result.diagnostic = run.first_finding(found).map(within);
                 result.message = result.diagnostic.as_ref().map(|first| first.message().to_owned());
@@ -207,8 +209,7 @@ impl FreshnessWorker<'_> {
     ) -> Result<(Response, Measured)> {
         let compiler = &self.run.compiler;
         let never = || {
-            unknown(source, "has not been extracted yet")
-                .help(format!("`strata build -s {}` fetches it", model.name))
+            unknown(source, "has not been extracted yet").help(format!("`strata build -s {}` fetches it", model.name))
         };
         if let (Some(field), Some(table)) = (&source.loaded_at_field, &model.relation_name) {
             if !compiler.exists(table, surroundings)? {
@@ -217,9 +218,12 @@ impl FreshnessWorker<'_> {
             return read(source, compiler.collect_freshness(source, table, field, surroundings)?);
         }
         let Some(batches) = self.batches else {
-            return Err(unknown(source, "has no `loaded_at_field`, and the control table `extract_batches` is disabled")
-                .help("add `loaded_at_field:` with a column of the extract model's table, or enable the table")
-                .into());
+            return Err(unknown(
+                source,
+                "has no `loaded_at_field`, and the control table `extract_batches` is disabled",
+            )
+            .help("add `loaded_at_field:` with a column of the extract model's table, or enable the table")
+            .into());
         };
         let Some(collected) = compiler.collect_extract_freshness(batches, &model.unique_id, surroundings)? else {
             return Err(never().into());
@@ -249,6 +253,8 @@ fn read(source: &Source, (response, table): Collected) -> Result<(Response, Meas
     let Some(snapshotted_at) = time(source, cell(1))? else {
         return Err(unknown(source, "was looked at without telling when: `snapshotted_at` is NULL").into());
     };
+    // The row that was read is the answer, nothing that was done.
+    let response = Response { rows_affected: None, ..response };
     Ok((response, Measured { max_loaded_at, snapshotted_at }))
 }
 

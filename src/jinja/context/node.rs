@@ -133,9 +133,7 @@ pub fn graph_value(manifest: &Arc<Manifest>) -> Value {
                 LazyDict::value(move || manifest.nodes.get(&id).map(node_json).unwrap_or_default())
             })
         }),
-        make_sources: Box::new(move || {
-            members(sources.sources.keys(), |id| source_value(&sources, id))
-        }),
+        make_sources: Box::new(move || members(sources.sources.keys(), |id| source_value(&sources, id))),
     })
 }
 
