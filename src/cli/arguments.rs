@@ -49,6 +49,11 @@ pub enum Verb {
         after_help = "Examples:\n  strata compile -s stg_customers\n  strata compile --inline \"select * from {{ ref('stg_customers') }}\""
     )]
     Compile(CompileArguments),
+    /// Show what the Jinja of a model becomes, and with --trace which macros wrote it
+    #[command(
+        after_help = "Without the CTEs of ephemeral models and without translation: `strata compile` shows those too.\n\nExamples:\n  strata render stg_customers\n  strata render stg_customers --trace"
+    )]
+    Render(RenderArguments),
     /// Extract and build models in the order of what they depend on
     #[command(after_help = "Examples:\n  strata run\n  strata run -s stg_customers+ --threads 8")]
     Run(RunArguments),
@@ -110,6 +115,7 @@ impl Verb {
             Self::Parse => "parse",
             Self::Ls(_) => "list",
             Self::Compile(_) => "compile",
+            Self::Render(_) => "render",
             Self::Run(_) => "run",
             Self::Test(_) => "test",
             Self::Seed(_) => "seed",
@@ -301,6 +307,20 @@ pub struct CompileArguments {
     /// How the SQL is shown
     #[arg(long, value_enum, default_value = "text")]
     pub output: CompileOutput,
+}
+
+/// `render`.
+#[derive(Debug, Clone, Args)]
+pub struct RenderArguments {
+    /// The model, test, snapshot or analysis; any selector
+    #[arg(value_name = "MODEL")]
+    pub node: String,
+    /// Before each part of the text, as a comment: the place that wrote it, and the calls of macros that led there
+    #[arg(long)]
+    pub trace: bool,
+    /// Ask the warehouse nothing; templates that need its answer fail
+    #[arg(long)]
+    pub no_introspect: bool,
 }
 
 /// How `compile` shows SQL.

@@ -87,7 +87,8 @@ pub(super) fn inline_dialect(workspace: &Workspace) -> Dialect {
     }
 }
 
-fn surroundings(
+/// What templates find around them: the warehouse, unless it is to be left alone.
+pub(super) fn surroundings(
     context: &Context,
     workspace: &Workspace,
     introspect: bool,

@@ -15,6 +15,7 @@ mod interrupt;
 mod list;
 mod operation;
 mod parse;
+mod render;
 mod reporter;
 mod retry;
 mod scd2;
@@ -146,6 +147,7 @@ fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
         Verb::Parse => parse::parse(context),
         Verb::Ls(given) => list::list(context, given),
         Verb::Compile(given) => compile::compile(context, given),
+        Verb::Render(given) => render::render(context, given),
         Verb::Show(given) => show::show(context, given),
         Verb::Diff(given) => diff::diff(context, given),
         Verb::Retry(given) => retry::retry(context, arguments, given),

@@ -3,6 +3,7 @@
 mod freshness;
 mod host;
 mod operation;
+mod trace;
 
 pub use freshness::Collected;
 pub use host::{Message, NodeHost, SourceOverride};

@@ -4,7 +4,7 @@
 //! so that ten thousand models cost nothing while they are not rendered. Macros are kept: see [`interned`].
 
 use super::error::place;
-use super::marks::{MARK, Mark, collect_marks, compile_marked, marker};
+use super::marks::{MARK, Mark, collect_marks, compile_marked, kept_markers, marker};
 use super::operators::Operator;
 use super::patch;
 use super::scan::Scan;
@@ -123,7 +123,7 @@ pub(super) struct Body {
     pub uses_kwargs: bool,
     /// For templates: the calls whose place is noted.
     pub sites: Vec<CallSite>,
-    /// For rendered templates: what each marker in the output stands for.
+    /// For rendered templates and traced macros: what each marker in the output stands for.
     pub marks: Vec<Mark>,
 }
 
@@ -212,8 +212,9 @@ pub(super) fn statements<'t, 's>(tree: &'t ast::Stmt<'s>) -> &'t [ast::Stmt<'s>]
     }
 }
 
-/// Compiles the only macro of a unit's text; the text is kept from then on.
-pub(super) fn compile_macro(unit: &Arc<Unit>) -> Result<Code<'static>, minijinja::Error> {
+/// Compiles the only macro of a unit's text; the text is kept from then on. With `marked`, what it writes is marked as
+/// in a template.
+pub(super) fn compile_macro(unit: &Arc<Unit>, marked: bool) -> Result<Code<'static>, minijinja::Error> {
     let Some(text) = unit.kept_text() else {
         return Err(super::value::invalid("a template was called like a macro"));
     };
@@ -225,16 +226,22 @@ pub(super) fn compile_macro(unit: &Arc<Unit>) -> Result<Code<'static>, minijinja
     let Some(declared) = declared else {
         return Err(super::value::invalid("the text of the macro declares none"));
     };
-    Ok(compile_declaration(unit, text, declared))
+    let mut marks = vec![];
+    if marked && !text.contains(MARK) {
+        collect_marks(&declared.body, text, &mut marks);
+    }
+    Ok(compile_declaration(unit, text, declared, marks))
 }
 
-fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macro<'s>) -> Code<'s> {
+fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macro<'s>, marks: Vec<Mark>) -> Code<'s> {
+    let markers = kept_markers(marks.len());
+    let mut markers = markers.iter();
     let mut generator = CodeGenerator::new("", text);
     default_values(&mut generator, declared);
     for statement in &declared.body {
-        generator.compile_stmt(statement);
+        compile_marked(&mut generator, statement, &mut markers);
     }
-    finish(generator, unit, parameter_names(declared), &declared.body, None)
+    finish(generator, unit, Some(parameter_names(declared)), &declared.body, marks)
 }
 
 pub(super) fn parameter_names(declared: &ast::Macro<'_>) -> Vec<String> {
@@ -259,29 +266,30 @@ fn default_values<'s>(generator: &mut CodeGenerator<'s>, declared: &ast::Macro<'
     }
 }
 
-/// Patches what was compiled. `template` has the marks of a template; none for macros and call blocks.
+/// Patches what was compiled. Macros and call blocks have parameters, be it none; templates have not.
 fn finish<'s>(
     mut generator: CodeGenerator<'s>,
     unit: &Arc<Unit>,
-    parameters: Vec<String>,
+    parameters: Option<Vec<String>>,
     statements: &[ast::Stmt<'s>],
-    template: Option<Vec<Mark>>,
+    marks: Vec<Mark>,
 ) -> Code<'s> {
+    let is_called = parameters.is_some();
     // What lies on the stack at the end tells whether the body ran through or returned a value.
     generator.add(Instruction::LoadConst(super::runtime::fell_through()));
     let (mut instructions, _) = generator.finish();
-    let found = patch::patch(&mut instructions, statements, &unit.discards, template.is_some());
+    let found = patch::patch(&mut instructions, statements, &unit.discards, !is_called);
     let body = Body {
         unit: Arc::clone(unit),
-        parameters,
+        parameters: parameters.unwrap_or_default(),
         literals: found.literals,
         calls: found.calls,
         // Only what is called has these names.
-        uses_caller: found.uses_caller && template.is_none(),
-        uses_varargs: found.uses_varargs && template.is_none(),
-        uses_kwargs: found.uses_kwargs && template.is_none(),
+        uses_caller: found.uses_caller && is_called,
+        uses_varargs: found.uses_varargs && is_called,
+        uses_kwargs: found.uses_kwargs && is_called,
         sites: found.sites,
-        marks: template.unwrap_or_default(),
+        marks,
     };
     Code { instructions, body: Arc::new(body) }
 }
@@ -306,7 +314,7 @@ fn compile_call_block<'s>(unit: &Arc<Unit>, text: &'s str, block: &CallBlock) ->
     let tree = parse_unit(text)?;
     let declared = find_declaration(std::slice::from_ref(&tree), block.offset);
     let declared = declared.ok_or_else(|| super::value::invalid("a call block was not found in its own text"))?;
-    Ok(compile_declaration(unit, text, declared))
+    Ok(compile_declaration(unit, text, declared, vec![]))
 }
 
 /// The declaration that starts at an offset: in these statements or in what they declare.
@@ -350,19 +358,20 @@ pub(super) fn with_template<T>(
             generator.add(Instruction::CallFunction(Operator::Convert.name(), Some(2)));
         }
         generator.add(Instruction::Return);
-        return run(&finish(generator, unit, vec![], statements, Some(vec![])));
+        return run(&finish(generator, unit, None, statements, vec![]));
     }
     let mut marks = vec![];
     if purpose == Purpose::MarkedText && !text.contains(MARK) {
         collect_marks(statements, text, &mut marks);
     }
     let marker_texts: Vec<String> = (0..marks.len()).map(marker).collect();
-    let mut markers = marker_texts.iter();
+    let markers: Vec<&str> = marker_texts.iter().map(String::as_str).collect();
+    let mut markers = markers.iter();
     let mut generator = CodeGenerator::new("", text);
     for statement in statements {
         compile_marked(&mut generator, statement, &mut markers);
     }
-    run(&finish(generator, unit, vec![], statements, Some(marks)))
+    run(&finish(generator, unit, None, statements, marks))
 }
 
 /// `{{ x | as_bool }}` as a whole template: the filter says what to read the printed value as.

@@ -36,6 +36,7 @@ pub struct MacroDefinition {
     pub supported_languages: Vec<String>,
     unit: Arc<Unit>,
     code: OnceLock<Code<'static>>,
+    marked_code: OnceLock<Code<'static>>,
 }
 
 impl MacroDefinition {
@@ -44,8 +45,17 @@ impl MacroDefinition {
         if let Some(code) = self.code.get() {
             return Ok(code);
         }
-        let code = body::compile_macro(&self.unit)?;
+        let code = body::compile_macro(&self.unit, false)?;
         Ok(self.code.get_or_init(|| code))
+    }
+
+    /// The instructions with marks in what they write, for a render that is traced.
+    pub(super) fn marked_code(&self) -> Result<&Code<'static>, minijinja::Error> {
+        if let Some(code) = self.marked_code.get() {
+            return Ok(code);
+        }
+        let code = body::compile_macro(&self.unit, true)?;
+        Ok(self.marked_code.get_or_init(|| code))
     }
 
     /// The block as written, what dbt calls `macro_sql`.
@@ -153,6 +163,7 @@ fn define(package: &str, block: &Block, unit: Unit) -> Result<MacroDefinition, D
         supported_languages,
         unit: Arc::new(unit),
         code: OnceLock::new(),
+        marked_code: OnceLock::new(),
     })
 }
 

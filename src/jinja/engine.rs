@@ -9,6 +9,7 @@ use super::registry::Registry;
 use super::render_context::RenderContext;
 use super::runtime::{self, Outcome};
 use super::scan::scan;
+use super::trace::{self, TracedPart};
 use super::{environment, value};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use minijinja::value::{Kwargs, Value};
@@ -97,6 +98,22 @@ impl Engine {
         })
     }
 
+    /// The parts of a template's text and who wrote each. Both contexts are for this one call: the template is rendered
+    /// once as always, and once to see what macros write; what goes from there to the warehouse must be taken through
+    /// [`without_marks`](super::without_marks).
+    pub fn trace(
+        &self,
+        template: &Template,
+        plain: &Arc<RenderContext>,
+        traced: &Arc<RenderContext>,
+    ) -> Result<Vec<TracedPart>, Diagnostic> {
+        let plain = self.render(template, plain)?;
+        let calls = traced.start_trace();
+        // Marks misled the template: the parts are told without them.
+        let marked = self.run(template, Purpose::MarkedText, traced).ok().map(|((text, _), _)| text);
+        Ok(trace::parts(&plain, marked.as_deref(), calls))
+    }
+
     /// The value of a template: of one expression its value with its type, of anything else the text.
     pub fn evaluate(&self, template: &Template, context: &Arc<RenderContext>) -> Result<Value, Diagnostic> {
         let ((text, returned), _) = self.run(template, Purpose::Native, context)?;
@@ -158,12 +175,19 @@ pub struct Rendered {
 /// Says where a part of a rendered text comes from.
 #[derive(Debug)]
 pub struct RenderMap {
-    body: Arc<Body>,
+    pub(super) body: Arc<Body>,
     /// Where in the text the part of a mark starts, in order.
     segments: Vec<(usize, usize)>,
 }
 
 impl Rendered {
+    /// The parts of the text with the numbers of their marks.
+    pub(super) fn segments(&self) -> impl Iterator<Item = (usize, &str)> {
+        let segments = &self.map.segments;
+        let ends = segments.iter().skip(1).map(|(start, _)| *start).chain([self.text.len()]);
+        segments.iter().zip(ends).map(|((start, number), end)| (*number, &self.text[*start..end]))
+    }
+
     /// Takes the markers out of a text.
     fn from_marked(marked: String, body: Arc<Body>) -> Self {
         let mut segments = Vec::new();

@@ -6,6 +6,7 @@
 use minijinja::Value;
 use minijinja::machinery::{CodeGenerator, Instruction, ast};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// What a marker in the output of a template stands for.
 #[derive(Debug)]
@@ -24,6 +25,17 @@ pub(super) const MARK: char = '\u{fdd0}';
 pub(super) const FIRST_MARK: u32 = 0xf_0000;
 /// As many private-use characters follow each other from [`FIRST_MARK`] on.
 const MOST_MARKS: usize = 0xfffd;
+
+/// As [`marker`], kept: there are as many as the largest macro that was traced has marks.
+pub(super) fn kept_markers(count: usize) -> Vec<&'static str> {
+    static MARKERS: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let mut markers = MARKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    while markers.len() < count {
+        let next = marker(markers.len());
+        markers.push(Box::leak(next.into_boxed_str()));
+    }
+    markers[..count].to_vec()
+}
 
 pub(super) fn marker(number: usize) -> String {
     let offset = u32::try_from(number).unwrap_or(0);
@@ -77,7 +89,7 @@ fn uncaptured_children<'t, 's>(statement: &'t ast::Stmt<'s>) -> Option<Vec<&'t [
 pub(super) fn compile_marked<'s>(
     generator: &mut CodeGenerator<'s>,
     statement: &ast::Stmt<'s>,
-    markers: &mut std::slice::Iter<'s, String>,
+    markers: &mut std::slice::Iter<'_, &'s str>,
 ) {
     if markers.as_slice().is_empty() {
         generator.compile_stmt(statement);

@@ -35,6 +35,7 @@ mod strings;
 mod tokens;
 #[cfg(test)]
 mod tests;
+mod trace;
 pub mod value;
 
 pub use definition::{DocsBlock, FileBlocks, MacroDefinition, SnapshotBlock, scan_docs, scan_macro_file};
@@ -47,3 +48,4 @@ pub use registry::{PackageKind, Registry, RegistryBuilder, definition_of};
 pub use render_context::RenderContext;
 pub use runtime::current;
 pub use scan::BlockKind;
+pub use trace::{TracedPart, TracedPlace, without_marks};

@@ -5,13 +5,14 @@ use super::host::{Host, Phase};
 use super::native::Arguments;
 use super::registry::Namespace;
 use super::runtime::soft_undefined;
+use super::trace::Calls;
 use super::value::{none, tuple, view_of};
 use crate::diagnostic::Span;
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{Error, ErrorKind, State};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One render: a node (or a macro called from Rust) in one phase, with everything that templates find in it.
 pub struct RenderContext {
@@ -24,6 +25,8 @@ pub struct RenderContext {
     results: Mutex<HashMap<String, Value>>,
     /// Where in the node's text the running `ref`, `source` or `config` was called.
     site: Mutex<Option<Span>>,
+    /// The macro calls, where it is to be told who wrote what.
+    trace: OnceLock<Calls>,
 }
 
 impl RenderContext {
@@ -39,6 +42,7 @@ impl RenderContext {
             host,
             results: Mutex::default(),
             site: Mutex::default(),
+            trace: OnceLock::new(),
         })
     }
 
@@ -76,6 +80,16 @@ impl RenderContext {
     /// Notes where such a call stands; gives what was noted before.
     pub(super) fn set_call_site(&self, span: Option<Span>) -> Option<Span> {
         std::mem::replace(&mut self.site.lock().unwrap_or_else(PoisonError::into_inner), span)
+    }
+
+    /// From now on the calls of macros are noted.
+    pub(super) fn start_trace(&self) -> &Calls {
+        self.trace.get_or_init(Calls::default)
+    }
+
+    /// Where calls of macros are noted, if they are.
+    pub(super) fn trace(&self) -> Option<&Calls> {
+        self.trace.get()
     }
 
     /// What a name means in this render: a macro, a value of the node, a shared value.

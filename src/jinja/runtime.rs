@@ -235,7 +235,8 @@ pub(super) fn call_macro(
     context: &Arc<RenderContext>,
     args: &[Value],
 ) -> Result<Value, Error> {
-    let code = definition.code()?;
+    let trace = context.trace();
+    let code = if trace.is_some() { definition.marked_code()? } else { definition.code()? };
     let bound = bind(&code.body, &definition.name, args)?;
     let body = &code.body;
     let frame = Frame {
@@ -250,7 +251,10 @@ pub(super) fn call_macro(
     };
     match run(environment, code, frame) {
         Ok((_, Some(value))) => Ok(value),
-        Ok((text, None)) => Ok(Value::from(text)),
+        Ok((text, None)) => Ok(Value::from(match trace {
+            Some(calls) => calls.bracketed(&format!("{}.{}", definition.package, definition.name), body, &text),
+            None => text,
+        })),
         Err(failed) => returned_value(&failed).ok_or_else(|| {
             let span = body.span(&failed);
             at_site(failed, format!("macro `{}.{}`", definition.package, definition.name), span)

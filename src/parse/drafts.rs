@@ -207,7 +207,8 @@ fn of_file<'a>(package: &'a Package, file: &'a PackageFile, kind: ResourceType) 
 
 fn of_hook<'a>(package: &'a Package, when: &str, index: usize, hook: &ProjectHook) -> Draft<'a> {
     let name = format!("{}-{when}-{index}", package.name());
-    let file = SourceFile::new(hook.span.file().path(), hook.sql.as_str());
+    // What stands in YAML is a text of its own: its name says what it is, and the finding's chain ends at the entry.
+    let file = SourceFile::new(format!("(the hook {name})"), hook.sql.as_str());
     let mut node = blank(package.name(), ResourceType::Operation, &name, &file, 0..hook.sql.len());
     node.path = format!("hooks/{name}.sql");
     "./dbt_project.yml".clone_into(&mut node.original_file_path);

@@ -114,7 +114,7 @@ fn compiled(text: &str, purpose: Option<Purpose>) -> String {
     } else {
         let text = Text::Kept(scanned.masked.as_deref().unwrap_or(text).into(), OnceLock::new());
         let unit = Arc::new(Unit { file: source, base: 0, text, discards: scanned.discards });
-        let code = body::compile_macro(&unit).unwrap();
+        let code = body::compile_macro(&unit, false).unwrap();
         listing(&code.instructions, &code.body)
     };
     format!("{text}\n{listed}\n")

@@ -8,6 +8,7 @@ mod instructions;
 mod language;
 mod library;
 mod resolution;
+mod traces;
 
 use super::host::{Host, HostError, Phase, Session};
 use super::value::{dict, invalid, list, none};
