@@ -131,7 +131,7 @@ fn sources_of_the_template_are_as_fresh_as_their_last_batch() {
     assert!(freshness(&pipeline).iter().all(|(_, status, _)| status == "runtime error"));
 
     // The recordings are of a fixed day in the past: what counts is that they were read just now.
-    pipeline.expect_success(Pipeline::command(&pipeline.root(), "day_1").args(["build", "-s", "raw"]));
+    pipeline.expect_success(Pipeline::command(&pipeline.root(), "day_1").args(["run", "-s", "raw"]));
     let (code, told) = look();
     assert_eq!(code, Some(0), "{told}");
     let found = freshness(&pipeline);

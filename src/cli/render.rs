@@ -142,7 +142,10 @@ fn annotated(parts: &[TracedPart]) -> String {
         });
         if !line.writers.is_empty() {
             if !goes_on {
-                shown.extend(line.writers.iter().map(|writer| format!("-- {writer}")));
+                // Text and expressions of one line differ to us, not to people.
+                let mut comments: Vec<String> = line.writers.iter().map(|writer| format!("-- {writer}")).collect();
+                comments.dedup();
+                shown.extend(comments);
             }
             former = Some((number, &line.writers));
         }
