@@ -52,7 +52,9 @@ fn tell(context: &Context, arguments: &DepsArguments, done: &Installation, asks:
         return say("The project asks for no packages".to_owned());
     }
     if let (Some((file, removed)), Some(added)) = (&done.added_to, &arguments.add_package) {
-        removed.iter().for_each(|former| say(format!("Removed {former} from {file}")));
+        for former in removed {
+            say(format!("Removed {former} from {file}"));
+        }
         say(format!("Added {added} to {file}"));
     }
     if done.installed {

@@ -140,16 +140,12 @@ struct Limited<R> {
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        match self.left.checked_sub(read as u64) {
-            Some(left) => {
-                self.left = left;
-                Ok(read)
-            }
-            None => {
-                self.exceeded.set(true);
-                Err(io::Error::other("too large"))
-            }
-        }
+        let Some(left) = self.left.checked_sub(read as u64) else {
+            self.exceeded.set(true);
+            return Err(io::Error::other("too large"));
+        };
+        self.left = left;
+        Ok(read)
     }
 }
 

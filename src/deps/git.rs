@@ -56,16 +56,13 @@ impl Repository<'_> {
         run(None, &["init", "--quiet", "--template=", "--", &into.to_string_lossy()])
             .map_err(|words| self.failed(&words))?;
         let commit = self.fetch(&place, into)?;
-        let wanted = match self.subdirectory {
-            Some(subdirectory) => {
-                let part = run(Some(into), &["checkout", "--quiet", &commit, "--", subdirectory]);
-                part.map_err(|_| self.no_directory(subdirectory))?;
-                into.join(subdirectory)
-            }
-            None => {
-                run(Some(into), &["checkout", "--quiet", "--detach", &commit]).map_err(|words| self.failed(&words))?;
-                into.to_path_buf()
-            }
+        let wanted = if let Some(subdirectory) = self.subdirectory {
+            let part = run(Some(into), &["checkout", "--quiet", &commit, "--", subdirectory]);
+            part.map_err(|_| self.no_directory(subdirectory))?;
+            into.join(subdirectory)
+        } else {
+            run(Some(into), &["checkout", "--quiet", "--detach", &commit]).map_err(|words| self.failed(&words))?;
+            into.to_path_buf()
         };
         if !wanted.is_dir() {
             return Err(self.no_directory(self.subdirectory.unwrap_or_default()));

@@ -115,7 +115,9 @@ impl<'a> Hub<'a> {
         };
         let json = self.http.json(&address, fits).map_err(|failure| match failure {
             Failure::NotFound => self.unknown(name),
-            failure => failure.into_diagnostic(&format!("what the hub knows of `{name}`"), &address),
+            failure @ Failure::Failed(_) => {
+                failure.into_diagnostic(&format!("what the hub knows of `{name}`"), &address)
+            }
         })?;
         let package = Arc::new(HubPackage::read(&json));
         self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::clone(&package));
@@ -150,9 +152,10 @@ impl<'a> Hub<'a> {
         let left = newest_first.len().saturating_sub(LISTED_VERSIONS);
         newest_first.truncate(LISTED_VERSIONS);
         let more = if left > 0 { format!(" and {left} older ones") } else { String::new() };
-        let found = match newest_first.is_empty() {
-            true => found.note("there is none at all that could be installed"),
-            false => found.note(format!("there are {}{more}", newest_first.join(", "))),
+        let found = if newest_first.is_empty() {
+            found.note("there is none at all that could be installed")
+        } else {
+            found.note(format!("there are {}{more}", newest_first.join(", ")))
         };
         if let Some(other) = in_range.iter().find(|version| !self.accepts_dbt(version)) {
             let required = required_dbt(&other.json).join(", ");

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How packages are installed.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is on or off")]
 #[derive(Debug, Clone)]
 pub struct DepsOptions {
     /// The hub's address.
@@ -193,7 +194,9 @@ fn add(home: &mut PackageHome, addition: &Addition) -> Result<EditedFile> {
 fn know_secrets(requests: &[PackageRequest], scrubber: &Scrubber) {
     for request in requests {
         if let PackageOrigin::Git { url, .. } | PackageOrigin::Tarball { url, .. } = &request.origin {
-            address_secrets(url).iter().for_each(|secret| scrubber.add(secret));
+            for secret in address_secrets(url) {
+                scrubber.add(&secret);
+            }
         }
     }
 }

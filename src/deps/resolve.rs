@@ -157,7 +157,7 @@ pub(super) fn resolve(fetcher: &Fetcher<'_>, home: &PackageHome) -> Result<(Vec<
     report_circles(&pins, &mut found);
     let pins: Vec<Pin> = pins.into_values().collect();
     check_names(&pins, Some(&home.name), &mut found);
-    pins.iter().for_each(|pin| found.extend(pin.warnings.iter().cloned()));
+    found.extend(pins.iter().flat_map(|pin| pin.warnings.iter().cloned()));
     found.into_result(pins)
 }
 

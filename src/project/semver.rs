@@ -172,8 +172,8 @@ impl VersionRange {
     }
 
     fn and(&self, other: &Self) -> Option<Self> {
-        let start = bound(self.start.as_ref(), other.start.as_ref(), Ordering::Less)?;
-        let end = bound(self.end.as_ref(), other.end.as_ref(), Ordering::Greater)?;
+        let start = bound(self.start.as_ref(), other.start.as_ref(), Ordering::Less).ok()?;
+        let end = bound(self.end.as_ref(), other.end.as_ref(), Ordering::Greater).ok()?;
         if let (Some(start), Some(end)) = (&start, &end)
             && start.compare(end).is_gt()
         {
@@ -194,24 +194,28 @@ impl fmt::Display for VersionRange {
     }
 }
 
-/// The narrower of two bounds of one side; the outer none if they exclude each other. `wider` is how a bound that is
+/// That two bounds exclude each other.
+struct Excluded;
+
+/// The narrower of two bounds of one side. `wider` is how a bound that is
 /// wider than another compares with it.
 fn bound(
     one: Option<&VersionSpecifier>,
     other: Option<&VersionSpecifier>,
     wider: Ordering,
-) -> Option<Option<VersionSpecifier>> {
-    let (Some(one), Some(other)) = (one, other) else { return Some(one.or(other).cloned()) };
+) -> Result<Option<VersionSpecifier>, Excluded> {
+    let (Some(one), Some(other)) = (one, other) else { return Ok(one.or(other).cloned()) };
     let order = |bound: &VersionSpecifier, exact: &VersionSpecifier| {
         let order = bound.compare(exact);
         let includes = matches!(bound.matcher, Matcher::GreaterOrEqual | Matcher::LessOrEqual);
-        (order == wider || order.is_eq() && includes).then(|| Some(exact.clone()))
+        if order == wider || order.is_eq() && includes { Ok(Some(exact.clone())) } else { Err(Excluded) }
     };
     match (one.is_exact(), other.is_exact()) {
-        (true, true) => one.compare(other).is_eq().then(|| Some(one.clone())),
+        (true, true) if one.compare(other).is_eq() => Ok(Some(one.clone())),
+        (true, true) => Err(Excluded),
         (true, false) => order(other, one),
         (false, true) => order(one, other),
-        (false, false) => Some(Some(if one.compare(other) == wider { other.clone() } else { one.clone() })),
+        (false, false) => Ok(Some(if one.compare(other) == wider { other.clone() } else { one.clone() })),
     }
 }
 
