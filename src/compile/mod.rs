@@ -99,10 +99,12 @@ pub struct Surroundings {
     pub run_end: Option<RunEnd>,
 }
 
-/// The outermost step of a finding's chain: the node that was rendered.
+/// The outermost step of a finding's chain: the node that was rendered, with its place where its text is not written
+/// there (a test or a hook in YAML).
 fn in_node(node: &Node) -> impl Fn(Diagnostic) -> Diagnostic {
     let what = format!("in {} `{}`", node.resource_type, node.name);
-    move |found| found.within(what.clone(), None)
+    let place = (!Arc::ptr_eq(node.declared_at.file(), &node.file)).then(|| node.declared_at.clone());
+    move |found| found.within(what.clone(), place.clone())
 }
 
 impl Compiler {

@@ -35,6 +35,11 @@ pub(super) fn unknown_macro(message: String, help: Option<String>) -> Error {
     host_error(HostError::Refused { code: Code::UnknownMacro, message, help })
 }
 
+/// A call whose arguments do not fit.
+pub(super) fn wrong_call(message: String, help: String) -> Error {
+    host_error(HostError::Refused { code: Code::JinjaRender, message, help: Some(help) })
+}
+
 /// What an error carries from where it started.
 #[derive(Debug)]
 enum Carried {
@@ -266,7 +271,11 @@ fn advise(diagnostic: Diagnostic, name: &str, registry: &Registry, known: &[&str
     if let Some(package) = registry.packages_with(name).next() {
         return diagnostic.help(format!("the package `{package}` has a macro of this name: `{package}.{name}`"));
     }
-    match nearest(name, known.iter().copied()) {
+    let near = match nearest(name, known.iter().copied()) {
+        Some(near) => return diagnostic.help(format!("did you mean `{near}`?")),
+        None => registry.nearest_of_packages(name),
+    };
+    match near {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help("a macro of another package is called with the package's name before it"),
     }

@@ -300,11 +300,36 @@ impl Registry {
                 }
             }
         }
+        let tried = attempts.join(", ");
+        let help = match self.nearest_dispatched(name, &order) {
+            Some(near) => format!("did you mean `{near}`? none of {tried} is there"),
+            None => format!("define one of {tried}"),
+        };
         let message = match namespace {
             Some(namespace) => format!("`adapter.dispatch` finds no macro `{name}` in the namespace `{namespace}`"),
             None => format!("`adapter.dispatch` finds no macro `{name}`"),
         };
-        Err(unknown_macro(message, Some(format!("define one of {}", attempts.join(", ")))))
+        Err(unknown_macro(message, Some(help)))
+    }
+
+    /// The name with a variant in one of these packages (`None`: in any) that was probably meant.
+    fn nearest_dispatched(&self, name: &str, order: &[Option<&str>]) -> Option<&str> {
+        let searched =
+            self.macros().filter(|known| order.contains(&None) || order.contains(&Some(known.package.as_str())));
+        let prefixes = [self.adapter_type.as_str(), "default"];
+        let names = searched.filter_map(|known| {
+            let (prefix, name) = known.name.split_once("__")?;
+            prefixes.contains(&prefix).then_some(name)
+        });
+        nearest(name, names)
+    }
+
+    /// The macro of a package, with the package's name before it, that was probably meant by a name without one.
+    pub(super) fn nearest_of_packages(&self, name: &str) -> Option<String> {
+        let installed = || self.packages.iter().filter(|(_, package)| package.kind == PackageKind::Project);
+        let near = nearest(name, installed().flat_map(|(_, package)| package.macros.keys().map(String::as_str)))?;
+        let owner = installed().find(|(_, package)| package.macros.contains_key(near))?;
+        Some(format!("{}.{near}", owner.0))
     }
 
     /// The value that templates call for a macro.

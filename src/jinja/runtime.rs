@@ -5,7 +5,7 @@ use super::definition::MacroDefinition;
 use super::error::{self, at_site, returned_value};
 use super::render_context::RenderContext;
 use super::value::{dict, fresh, invalid, tuple};
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, nearest};
 use minijinja::machinery::{Instructions, eval, make_string_output};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
@@ -257,9 +257,23 @@ pub(super) fn call_macro(
         })),
         Err(failed) => returned_value(&failed).ok_or_else(|| {
             let span = body.span(&failed);
-            at_site(failed, format!("macro `{}.{}`", definition.package, definition.name), span)
+            let absent = absent_argument(body, args, &failed, &span);
+            let absent = absent.map(|name| format!(" without its argument `{name}`")).unwrap_or_default();
+            at_site(failed, format!("macro `{}.{}`{absent}", definition.package, definition.name), span)
         }),
     }
+}
+
+/// The parameter that was not given and stands where something undefined was used.
+fn absent_argument(body: &Body, args: &[Value], failed: &Error, place: &Span) -> Option<String> {
+    if failed.kind() != ErrorKind::UndefinedError {
+        return None;
+    }
+    let bound = bind(body, "", args).ok()?;
+    let is_letter = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let used: Vec<&str> = place.text().split(|letter| !is_letter(letter)).collect();
+    let absent = body.parameters.iter().zip(&bound.arguments).filter(|(_, given)| given.is_none());
+    absent.map(|(name, _)| name).find(|name| used.contains(&name.as_str())).cloned()
 }
 
 /// The body of a `{% call %}` block as the called macro sees it: a callable that gives the block's text.
@@ -342,7 +356,7 @@ fn bind(body: &Body, name: &str, args: &[Value]) -> Result<Bound, Error> {
     };
     let count = body.parameters.len();
     if positional.len() > count && !body.uses_varargs {
-        return Err(invalid(format!("macro '{name}' takes not more than {count} argument(s)")));
+        return Err(misfit(body, None, format!("macro '{name}' takes not more than {count} argument(s)")));
     }
     let mut arguments: Vec<Option<Value>> = positional.iter().take(count).cloned().map(Some).collect();
     arguments.resize(count, None);
@@ -352,7 +366,8 @@ fn bind(body: &Body, name: &str, args: &[Value]) -> Result<Bound, Error> {
         let keyword = key.as_str().unwrap_or_default();
         if let Some(at) = body.parameters.iter().position(|parameter| parameter == keyword) {
             if arguments[at].is_some() {
-                return Err(invalid(format!("macro '{name}' got multiple values for argument '{keyword}'")));
+                let message = format!("macro '{name}' got multiple values for argument '{keyword}'");
+                return Err(misfit(body, None, message));
             }
             arguments[at] = Some(value);
         } else if keyword == "caller" && body.uses_caller {
@@ -362,12 +377,27 @@ fn bind(body: &Body, name: &str, args: &[Value]) -> Result<Bound, Error> {
         } else if keyword == "caller" {
             return Err(invalid(format!("macro '{name}' was called with a block, but never uses `caller`")));
         } else {
-            return Err(invalid(format!("macro '{name}' takes no keyword argument '{keyword}'")));
+            let message = format!("macro '{name}' takes no keyword argument '{keyword}'");
+            return Err(misfit(body, Some(keyword), message));
         }
     }
     let varargs = positional.get(count..).unwrap_or_default().to_vec();
     let kwargs = body.uses_kwargs.then(|| dict(rest));
     Ok(Bound { arguments, varargs, kwargs, caller })
+}
+
+/// A call that does not fit the macro, and what the macro takes.
+fn misfit(body: &Body, given: Option<&str>, message: String) -> Error {
+    let known = || body.parameters.iter().map(String::as_str);
+    let takes = match known().collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "it takes no arguments".to_owned(),
+        names => format!("it takes {names}"),
+    };
+    let help = match given.and_then(|given| nearest(given, known())) {
+        Some(near) => format!("did you mean `{near}`? {takes}"),
+        None => takes,
+    };
+    error::wrong_call(message, help)
 }
 
 thread_local! {

@@ -61,6 +61,44 @@ fn a_wrong_argument_points_at_the_call() {
     insta::assert_snapshot!(frame("select\n    {{ add1(n=1, m=2) }}"));
 }
 
+const CENTS: (&str, &str, &str) = (
+    "proj",
+    "macros/cents.sql",
+    "{% macro outer(amount) %}{{ cents(amount) }}{% endmacro %}\n\
+     {% macro cents(amount, digits=2) %}round({{ amount.name }}, {{ digits }}){% endmacro %}",
+);
+
+#[test]
+fn an_argument_that_was_meant_is_suggested() {
+    insta::assert_snapshot!(frame_with(&[CENTS], "select {{ cents(1, digit=3) }}"));
+}
+
+#[test]
+fn too_many_arguments_say_what_the_macro_takes() {
+    insta::assert_snapshot!(frame_with(&[CENTS], "select {{ cents(1, 2, 3) }}"));
+}
+
+#[test]
+fn an_argument_that_is_not_given_is_named() {
+    insta::assert_snapshot!(frame_with(&[CENTS], "select {{ outer() }}"));
+}
+
+#[test]
+fn a_dispatched_name_that_was_meant_is_suggested() {
+    let package = "{% macro default__surrogate(x) %}{% endmacro %}";
+    let shown = frame_with(
+        &[("dbt_utils", "macros/surrogate.sql", package)],
+        "{{ adapter.dispatch('surogate', 'dbt_utils')(1) }}",
+    );
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_macro_of_a_package_is_suggested_with_the_package() {
+    let package = ("dbt_utils", "macros/star.sql", "{% macro surrogate_key(columns) %}*{% endmacro %}");
+    insta::assert_snapshot!(frame_with(&[package], "select {{ surogate_key(['id']) }}"));
+}
+
 #[test]
 fn a_call_over_several_lines_is_shown_from_its_start() {
     insta::assert_snapshot!(frame("select\n  {{ add1(\n      n=1,\n      m=2\n  ) }}"));

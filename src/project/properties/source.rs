@@ -171,59 +171,62 @@ fn quoting(reader: &mut Reader<'_>) -> QuotingConfig {
     quoting
 }
 
-/// `loaded_at_field` and `loaded_at_query` of a source, or of a table whose source said `inherited`. A table that gives
-/// the field, be it `null`, has no use for its source's query.
-fn loaded_at(reader: &mut Reader<'_>, inherited: Option<&LoadedAtProperties>) -> LoadedAtProperties {
-    let field = given_text(reader, "loaded_at_field");
-    let query = given_text(reader, "loaded_at_query");
-    if let (Some(Some((_, field))), Some(Some((_, query)))) = (&field, &query) {
-        reader.report(
-            Diagnostic::error(Code::YamlValue, "`loaded_at_field` and `loaded_at_query` are given at the same place")
-                .at(query.clone(), "the query")
-                .at(field.clone(), "the field")
-                .help("keep the one that says when the table was loaded"),
-        );
+/// A text as given at one place; `null` says that there is none.
+enum Said<'a> {
+    Nothing,
+    Null,
+    Text(String, &'a Span),
+}
+
+impl Said<'_> {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
     }
-    let text = |given: Option<(String, Span)>| given.map(|(text, _)| text);
-    let base = inherited.cloned().unwrap_or_default();
-    LoadedAtProperties {
-        is_said: field.is_some() || query.is_some() || base.is_said,
-        query: match (query, &field) {
-            (Some(query), _) => text(query),
-            (None, Some(_)) => None,
-            (None, None) => base.query,
-        },
-        field: match field {
-            Some(field) => text(field),
-            None => base.field,
-        },
+
+    fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text, _) => Some(text),
+            Self::Nothing | Self::Null => None,
+        }
     }
 }
 
-/// A text under a key or under the same key of `config:`; given but none where both are `null`.
-fn given_text(reader: &mut Reader<'_>, key: &'static str) -> Option<Option<(String, Span)>> {
+/// `loaded_at_field` and `loaded_at_query` of a source, or of a table whose source said `inherited`. A table that gives
+/// the field, be it `null`, has no use for its source's query.
+fn loaded_at(reader: &mut Reader<'_>, inherited: Option<&LoadedAtProperties>) -> LoadedAtProperties {
+    let field = said(reader, "loaded_at_field");
+    let query = said(reader, "loaded_at_query");
+    if let (Said::Text(_, field), Said::Text(_, query)) = (&field, &query) {
+        reader.report(
+            Diagnostic::error(Code::YamlValue, "`loaded_at_field` and `loaded_at_query` are given at the same place")
+                .at((*query).clone(), "the query")
+                .at((*field).clone(), "the field")
+                .help("keep the one that says when the table was loaded"),
+        );
+    }
+    let base = inherited.cloned().unwrap_or_default();
+    LoadedAtProperties {
+        is_said: base.is_said || !field.is_nothing() || !query.is_nothing(),
+        query: if query.is_nothing() && field.is_nothing() { base.query } else { query.into_text() },
+        field: if field.is_nothing() { base.field } else { field.into_text() },
+    }
+}
+
+/// A text under a key or under the same key of `config:`.
+fn said<'a>(reader: &mut Reader<'a>, key: &'static str) -> Said<'a> {
     let configured = reader.yaml("config").and_then(|config| config.get(key));
     let beside = reader.entry_or_null(key);
-    let value = [beside, configured].into_iter().flatten().find(|value| !value.is_null());
-    if let Some(empty) = value.filter(|value| value.scalar_text().is_some_and(|text| text.trim().is_empty())) {
-        reader.report(
-            Diagnostic::error(Code::YamlValue, format!("`{key}` is an empty text"))
-                .at(empty.span.clone(), "")
-                .help("name a column, or write `null` to inherit none"),
-        );
-        return None;
-    }
-    match value {
-        Some(value) => match value.scalar_text() {
-            Some(text) => Some(Some((text, value.span.clone()))),
-            None => {
-                let message = format!("`{key}` must be a text, not {}", value.kind());
-                reader.report(Diagnostic::error(Code::YamlValue, message).at(value.span.clone(), ""));
-                None
-            }
-        },
-        None => (beside.is_some() || configured.is_some()).then_some(None),
-    }
+    let Some(value) = [beside, configured].into_iter().flatten().find(|value| !value.is_null()) else {
+        return if beside.is_some() || configured.is_some() { Said::Null } else { Said::Nothing };
+    };
+    let wrong = match value.scalar_text() {
+        Some(text) if !text.trim().is_empty() => return Said::Text(text, &value.span),
+        Some(_) => Diagnostic::error(Code::YamlValue, format!("`{key}` is an empty text"))
+            .help("name a column, or write `null` to inherit none"),
+        None => Diagnostic::error(Code::YamlValue, format!("`{key}` must be a text, not {}", value.kind())),
+    };
+    reader.report(wrong.at(value.span.clone(), ""));
+    Said::Nothing
 }
 
 /// `freshness:` as it stands, and then as it stands in `config:`, on top of what was said before.
