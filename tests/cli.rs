@@ -267,7 +267,7 @@ fn a_hook_that_fails_stops_the_nodes_only_where_the_project_says_so() {
 #[test]
 fn quoting_of_the_project_is_for_models_and_hooks_are_compiled_too() {
     let stage = Stage::shop();
-    let more = "quoting: {schema: false, identifier: false}\non-run-start: ['select 1 as {{ target.name }}']\n";
+    let more = "quoting: {schema: false, identifier: false}\non-run-start: ['select 1 as {{ target.name }}', '{{ none or \"\" }}']\n";
     stage.write("dbt_project.yml", &format!("{PROJECT}{more}"));
     stage.write(
         "models/sources.yml",
@@ -279,7 +279,8 @@ fn quoting_of_the_project_is_for_models_and_hooks_are_compiled_too() {
     assert_eq!(stage.run(&["seed", "-q"]).code, 0);
     assert_eq!(stage.run(&["compile", "-q"]).code, 0);
     let hook = stage.path().join("target/compiled/shop/dbt_project.yml/hooks/shop-on-run-start-0.sql");
-    assert_eq!(fs::read_to_string(hook).expect("the hook's SQL"), "select 1 as dev");
+    assert_eq!(fs::read_to_string(&hook).expect("the hook's SQL"), "select 1 as dev");
+    assert!(!hook.with_file_name("shop-on-run-start-1.sql").exists(), "it does nothing");
 }
 
 #[test]

@@ -53,7 +53,7 @@ parent as (
     from {{ to }}
 )
 
-select child.from_field
+select from_field
 from child
 left join parent on child.from_field = parent.to_field
 where parent.to_field is null

@@ -1,5 +1,6 @@
 //! Columns as templates see them, and the class `api.Column`. A column's type is the warehouse's own word.
 
+use super::method::bound_method;
 use super::warehouse::Warehouse;
 use super::{failure, unknown_method};
 use crate::diagnostic::Code;
@@ -304,9 +305,15 @@ fn translate_type(word: &str) -> &str {
     if word.eq_ignore_ascii_case("string") { "TEXT" } else { word }
 }
 
+const CLASS_METHODS: &[&str] = &["create", "from_description", "translate_type", "string_type", "numeric_type"];
+
 impl Object for ColumnClass {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        bound_method(self, CLASS_METHODS, key.as_str()?)
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -356,10 +363,7 @@ impl Object for ColumnClass {
                     Value::from(format!("{word}({precision},{scale})"))
                 }
             }
-            _ => {
-                let known = ["create", "from_description", "translate_type", "string_type", "numeric_type"];
-                return Err(unknown_method("api.Column", method, &known));
-            }
+            _ => return Err(unknown_method("api.Column", method, CLASS_METHODS)),
         };
         arguments.finish()?;
         Ok(answer)

@@ -11,6 +11,7 @@ mod conversion;
 mod exceptions;
 mod external;
 mod functions;
+mod method;
 mod node;
 mod record;
 mod reference;

@@ -1,5 +1,6 @@
 //! The class `api.Relation`.
 
+use super::method::bound_method;
 use super::relation::{PARTS, RelationObject, parts_value, path_part, type_constant, type_word};
 use super::warehouse::Warehouse;
 use crate::adapter::{Relation, RelationType};
@@ -36,13 +37,23 @@ impl RelationClass {
     }
 }
 
+const METHODS: &[&str] = &[
+    "create",
+    "scd_args",
+    "add_ephemeral_prefix",
+    "get_relation_type",
+    "get_default_quote_policy",
+    "get_default_include_policy",
+];
+
 impl Object for RelationClass {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        type_constant(key.as_str()?)
+        let key = key.as_str()?;
+        type_constant(key).or_else(|| bound_method(self, METHODS, key))
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,11 +77,7 @@ impl Object for RelationClass {
                 parts_value([quoting.database, quoting.schema, quoting.identifier].map(Value::from))
             }
             "get_default_include_policy" => parts_value([true; 3].map(Value::from)),
-            _ => {
-                let known =
-                    ["create", "scd_args", "add_ephemeral_prefix", "get_relation_type", "get_default_quote_policy"];
-                return Err(super::unknown_method("api.Relation", method, &known));
-            }
+            _ => return Err(super::unknown_method("api.Relation", method, METHODS)),
         };
         arguments.finish()?;
         Ok(answer)

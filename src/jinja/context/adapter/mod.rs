@@ -8,6 +8,7 @@ mod snapshots;
 mod strategies;
 
 use super::column::ColumnClass;
+use super::method::bound_method;
 use super::relation::RelationObject;
 use super::relation_class::RelationClass;
 use super::results::response_value;
@@ -377,10 +378,7 @@ impl Object for Adapter {
             "Column" => Some(Value::from_object(ColumnClass { warehouse: self.warehouse })),
             "config" => Some(self.config.clone()),
             "behavior" => Some(self.behavior.clone()),
-            _ => {
-                let method = METHODS.iter().find(|method| **method == key)?;
-                Some(Value::from_object(Method { adapter: Arc::clone(self), name: method }))
-            }
+            _ => bound_method(self, METHODS, key),
         }
     }
 
@@ -399,22 +397,5 @@ impl Object for Adapter {
         let answer = call.answer()?;
         call.arguments.finish()?;
         Ok(answer)
-    }
-}
-
-/// A method that a template took from the object without calling it.
-#[derive(Debug)]
-struct Method {
-    adapter: Arc<Adapter>,
-    name: &'static str,
-}
-
-impl Object for Method {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn call(self: &Arc<Self>, state: &mut State, values: &[Value]) -> Result<Value, Error> {
-        self.adapter.call_method(state, self.name, values)
     }
 }

@@ -74,6 +74,11 @@ fn columns_know_their_types() {
                  numeric_scale=None, fields=[])",
             ),
             ("{{ api.Column.create('a', 'string').dtype }} {{ api.Column.translate_type('int') }}", "TEXT int"),
+            ("{{ api.Column.translate_type is defined }} {{ api.Column.translated is defined }}", "True False"),
+            (
+                "{% set make = api.Column.create %}{{ make('a', 'string').dtype }} {{ api.Relation.create is defined }}",
+                "TEXT True",
+            ),
             ("{{ api.Column('a', 'VARCHAR').data_type }}", "character varying(256)"),
             ("{{ api.Column('a', 'varchar', 20).data_type }}", "character varying(20)"),
             ("{{ api.Column.from_description('x', 'decimal(10,2)').data_type }}", "decimal(10,2)"),
