@@ -18,17 +18,20 @@ impl TargetTree {
         Self { target: invocation.project_root.join(&invocation.target_path) }
     }
 
-    /// Keeps the SQL as compiled. Gives the file's path.
-    pub fn write_compiled(&self, node: &Node, sql: &str) -> Result<PathBuf, Diagnostic> {
+    /// Keeps the SQL as compiled. A hook that has nothing to do leaves no file.
+    pub fn write_compiled(&self, node: &Node, sql: &str) -> Result<(), Diagnostic> {
         self.write("compiled", node, sql)
     }
 
-    /// Keeps the statement that built (or tested) the node. Gives the file's path.
-    pub fn write_run(&self, node: &Node, sql: &str) -> Result<PathBuf, Diagnostic> {
+    /// Keeps the statement that built (or tested) the node, if there was one.
+    pub fn write_run(&self, node: &Node, sql: &str) -> Result<(), Diagnostic> {
         self.write("run", node, sql)
     }
 
-    fn write(&self, tree: &str, node: &Node, sql: &str) -> Result<PathBuf, Diagnostic> {
+    fn write(&self, tree: &str, node: &Node, sql: &str) -> Result<(), Diagnostic> {
+        if sql.is_empty() {
+            return Ok(());
+        }
         let path = self.target.join(tree).join(relative_output_path(node));
         let attempt = || {
             if let Some(directory) = path.parent() {
@@ -37,8 +40,7 @@ impl TargetTree {
             // For people to read: not worth a flush to disk a model, unlike the artifacts that tools rely on.
             fs::write(&path, sql)
         };
-        attempt().map_err(|error| cannot_write(&path, &error))?;
-        Ok(path)
+        attempt().map_err(|error| cannot_write(&path, &error))
     }
 }
 

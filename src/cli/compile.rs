@@ -107,10 +107,7 @@ fn keep(context: &Context, workspace: &Workspace, compiled: &[CompiledNode]) -> 
     let mut results = Vec::with_capacity(compiled.len());
     for one in compiled {
         let Some(node) = workspace.manifest.nodes.get(&one.unique_id) else { continue };
-        // A hook that has nothing to do leaves no file.
-        if !one.sql.is_empty() {
-            tree.write_compiled(node, &one.sql)?;
-        }
+        tree.write_compiled(node, &one.sql)?;
         results.push(NodeResult {
             unique_id: one.unique_id.clone(),
             status: Status::Success,

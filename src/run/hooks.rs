@@ -34,10 +34,7 @@ pub fn run(run: &Run, master: &Arc<WorkerSession>, kind: &str, results: Option<&
     let mut ended = Vec::new();
     let mut failed = false;
     for hook in hooks {
-        let result = match failed {
-            true => skipped(run, hook),
-            false => one(run, master, hook, run_end.clone()),
-        };
+        let result = if failed { skipped(run, hook) } else { one(run, master, hook, run_end.clone()) };
         failed = failed || result.status.is_failure();
         ended.push(result);
     }
