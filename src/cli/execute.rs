@@ -141,7 +141,7 @@ fn is_translated(workspace: &Workspace, order: &[UniqueId]) -> bool {
 fn options(context: &Context, workspace: &Workspace, request: &Request) -> RunOptions {
     let tests_gate = request.verb == "build";
     let full_refresh = request.flags.full_refresh;
-    RunOptions { tests_gate, full_refresh, ..run_options(context, workspace, request.verb) }
+    RunOptions { full_refresh, tests_gate, ..run_options(context, workspace, request.verb) }
 }
 
 /// What every verb that works in the warehouse asks for, the flags of its own left out.

@@ -7,6 +7,7 @@ use super::workspace::{VerbFlags, Workspace};
 use super::{Context, Outcome, interrupt};
 use crate::artifact::{write_manifest, write_sources};
 use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::manifest::Source;
 use crate::name::{ResourceType, UniqueId};
 use crate::run::{Listener, Setup, SourceResult, freshness as look};
 use std::collections::BTreeSet;
@@ -22,7 +23,7 @@ pub(super) fn freshness(context: &Context, arguments: &FreshnessArguments) -> Re
     let selected = workspace.select(context, &arguments.selection, &|kind| kind == ResourceType::Source)?;
     let sources = &workspace.manifest.sources;
     let judged: BTreeSet<UniqueId> =
-        selected.into_iter().filter(|id| sources.get(id).is_some_and(|source| source.has_freshness())).collect();
+        selected.into_iter().filter(|id| sources.get(id).is_some_and(Source::has_freshness)).collect();
     if judged.is_empty() {
         let nothing = Diagnostic::warning(Code::Selector, "no selected source has a `freshness:`, so nothing was done")
             .help("say after how long a source is too old: freshness: {error_after: {count: 1, period: day}}");

@@ -88,9 +88,8 @@ impl Writer {
         let mut steps = part.chain.iter().peekable();
         while let Some(place) = steps.next() {
             calls.extend(place.name.iter().map(|name| format!("{name} ")));
-            if steps.peek().is_some() {
-                calls.push_str(&format!("{}:{} > ", path(place), line(place)));
-            }
+            // Where the last one stands is told apart: it moves from line to line.
+            calls.extend(steps.peek().map(|_| format!("{}:{} > ", path(place), line(place))));
         }
         let last = part.chain.last();
         let untraced = part.untraced.join(", ");

@@ -248,22 +248,22 @@ impl Compiler {
         host: &Arc<NodeHost>,
         more: Vec<(&'static str, Value)>,
     ) -> Arc<RenderContext> {
+        let values = self.own_values(node, compiled, surroundings, more);
         let package = node.map_or_else(|| self.project.name(), |node| &node.package_name);
-        self.context_of(package, node, compiled, surroundings, host, more)
+        let host: Arc<dyn Host> = Arc::clone(host) as Arc<dyn Host>;
+        RenderContext::new(&self.engine, package, values, host)
     }
 
-    /// A render context that finds macros as nodes of `package` do.
-    fn context_of(
+    /// What a render has that others have not.
+    fn own_values(
         &self,
-        package: &str,
         node: Option<&Node>,
         compiled: Option<&CompiledNode>,
         surroundings: &Surroundings,
-        host: &Arc<NodeHost>,
         more: Vec<(&'static str, Value)>,
-    ) -> Arc<RenderContext> {
+    ) -> Vec<(&'static str, Value)> {
         let target = &self.project.target;
-        let values = context::node_values(
+        context::node_values(
             self.warehouse,
             NodeContext {
                 node: node.map(|node| NodeHandle::Manifest(Arc::clone(&self.manifest), node.unique_id.clone())),
@@ -278,9 +278,7 @@ impl Compiler {
                 run_end: surroundings.run_end.clone(),
                 more,
             },
-        );
-        let host: Arc<dyn Host> = Arc::clone(host) as Arc<dyn Host>;
-        RenderContext::new(&self.engine, package, values, host)
+        )
     }
 
     /// Calls a macro that belongs to no node, with plain values; gives its text.

@@ -2,7 +2,7 @@
 
 use super::{Compiler, NodeHost, Surroundings};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
-use crate::jinja::{MacroDefinition, Value, context, from_json};
+use crate::jinja::{MacroDefinition, RenderContext, Value, context, from_json};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -48,7 +48,8 @@ impl Compiler {
             None => vec![],
         };
         let package = package.unwrap_or_else(|| self.project.name());
-        let context = self.context_of(package, None, None, surroundings, &host, own);
+        let values = self.own_values(None, None, surroundings, own);
+        let context = RenderContext::new(&self.engine, package, values, host);
         let arguments: Vec<(&str, Value)> =
             arguments.iter().map(|(name, value)| (name.as_str(), from_json(value))).collect();
         let called = self.engine.call_macro(definition, &[], &arguments, &context);

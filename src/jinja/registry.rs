@@ -185,8 +185,8 @@ impl Registry {
             return definition_of(self.spaces.get(owner)?.get(name)?);
         }
         let of_package = || {
-            let installed = self.packages.values().rev().filter(|package| package.kind == PackageKind::Project);
-            installed.filter_map(|package| package.macros.get(name)).next().cloned()
+            let mut installed = self.packages.values().rev().filter(|package| package.kind == PackageKind::Project);
+            installed.find_map(|package| package.macros.get(name)).cloned()
         };
         let own = self.get(&self.root, name).cloned();
         own.or_else(of_package).or_else(|| definition_of(self.internal.get(name)?))
