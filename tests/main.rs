@@ -9,6 +9,7 @@ mod crm_api;
 mod deps;
 mod extract;
 mod incremental;
+mod jinja;
 mod kill;
 mod macros;
 mod pipeline;

@@ -4,10 +4,11 @@
 //! so that ten thousand models cost nothing while they are not rendered. Macros are kept: see [`interned`].
 
 use super::error::place;
-use super::marks::{MARK, Mark, collect_marks, compile_marked, kept_markers, marker};
+use super::marks::{MARK, Mark, collect_marks, kept_markers, marker};
 use super::operators::Operator;
 use super::patch;
 use super::scan::Scan;
+use super::statements::compile_all;
 use crate::diagnostic::{SourceFile, Span};
 use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, parse};
 use minijinja::value::Value;
@@ -238,9 +239,7 @@ fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macr
     let mut markers = markers.iter();
     let mut generator = CodeGenerator::new("", text);
     default_values(&mut generator, declared);
-    for statement in &declared.body {
-        compile_marked(&mut generator, statement, &mut markers);
-    }
+    compile_all(&mut generator, &declared.body, &mut markers);
     finish(generator, unit, Some(parameter_names(declared)), &declared.body, marks)
 }
 
@@ -349,9 +348,10 @@ pub(super) fn with_template<T>(
     let tree = parse_unit(text)?;
     let statements = statements(&tree);
     if purpose == Purpose::Native
-        && let [ast::Stmt::EmitExpr(only)] = statements
+        && let Some((before, only)) = only_expression(statements)
     {
         let mut generator = CodeGenerator::new("", text);
+        compile_all(&mut generator, before, &mut [].iter());
         generator.compile_expr(&only.expr);
         if let Some(name) = conversion(&only.expr) {
             generator.add(Instruction::LoadConst(Value::from(name)));
@@ -366,12 +366,21 @@ pub(super) fn with_template<T>(
     }
     let marker_texts: Vec<String> = (0..marks.len()).map(marker).collect();
     let markers: Vec<&str> = marker_texts.iter().map(String::as_str).collect();
-    let mut markers = markers.iter();
     let mut generator = CodeGenerator::new("", text);
-    for statement in statements {
-        compile_marked(&mut generator, statement, &mut markers);
-    }
+    compile_all(&mut generator, statements, &mut markers.iter());
     run(&finish(generator, unit, None, statements, marks))
+}
+
+/// The expression of a template that writes nothing else, and the statements before it. What a constant expression
+/// writes counts as text, as in dbt, unless a filter promises a type.
+fn only_expression<'t, 's>(
+    statements: &'t [ast::Stmt<'s>],
+) -> Option<(&'t [ast::Stmt<'s>], &'t ast::Spanned<ast::EmitExpr<'s>>)> {
+    let (ast::Stmt::EmitExpr(only), before) = statements.split_last()? else { return None };
+    let is_silent =
+        |statement: &ast::Stmt<'_>| matches!(statement, ast::Stmt::Set(_) | ast::Stmt::SetBlock(_) | ast::Stmt::Do(_));
+    let is_text = only.expr.as_const().is_some() && conversion(&only.expr).is_none();
+    (before.iter().all(is_silent) && !is_text).then_some((before, only))
 }
 
 /// `{{ x | as_bool }}` as a whole template: the filter says what to read the printed value as.

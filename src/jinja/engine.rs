@@ -2,6 +2,8 @@
 
 use super::body::{self, Body, Purpose, Unit};
 use super::definition::MacroDefinition;
+use super::environment;
+use super::environment;
 use super::error::{syntax_error, to_diagnostic, word_at};
 use super::host::Phase;
 use super::marks::{FIRST_MARK, MARK};
@@ -10,8 +12,7 @@ use super::render_context::RenderContext;
 use super::runtime::{self, Outcome};
 use super::scan::scan;
 use super::trace::{self, TracedPart};
-use super::{environment, value};
-use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use crate::diagnostic::{Code, Diagnostic, SourceFile, Span};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error};
 use rustc_hash::FxHashMap;
@@ -92,10 +93,12 @@ impl Engine {
             Phase::Execute => Purpose::MarkedText,
         };
         let ((text, returned), body) = self.run(template, purpose, context)?;
-        Ok(match returned {
-            Some(value) => Rendered { text: value::text(&value), map: RenderMap { body, segments: vec![] } },
-            None => Rendered::from_marked(text, body),
-        })
+        match returned {
+            Some(_) => Err(Diagnostic::error(Code::JinjaRender, "`return()` ends a macro, and here is none to end")
+                .at(template.0.span(0..template.0.text().len()), "")
+                .help("write the value itself: `{{ value }}`")),
+            None => Ok(Rendered::from_marked(text, body)),
+        }
     }
 
     /// The parts of a template's text and who wrote each. Both contexts are for this one call: the template is rendered

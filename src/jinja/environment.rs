@@ -1,19 +1,19 @@
 //! The two minijinja environments: one for each phase.
 
 use super::host::Phase;
-use super::native::native;
+use super::native::{Arguments, native};
+use super::range::Range;
 use super::runtime::{is_soft_undefined, soft_undefined};
-use super::value::{self, dict, invalid, list, none, updates};
+use super::value::{self, dict, hashable, invalid, members, none, updates};
 use super::{error, filters, operators, strings};
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
+use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind, ValueOrKwargs};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Functions that every template has, whatever its render brings along.
 const GLOBALS: &[&str] = &["range", "dict", "namespace", "cycler", "joiner", "loop", "self", "debug", "lipsum"];
-/// As many items as a range may have: more can only be a mistake.
-const LONGEST_RANGE: u64 = 10_000_000;
-
 /// Whether a name is known to the environment or the VM itself.
 pub(super) fn is_global(name: &str) -> bool {
     GLOBALS.contains(&name)
@@ -24,8 +24,10 @@ pub(super) fn of_phase(phase: Phase) -> Environment<'static> {
     let mut environment = Environment::new();
     // Errors then say which expression was undefined.
     environment.set_debug(true);
-    environment.set_formatter(|output, _state, value| {
-        match value.as_str() {
+    environment.set_formatter(|output, state, value| {
+        let escaped = !matches!(state.auto_escape(), AutoEscape::None) && !value.is_safe();
+        match value.as_str().filter(|_| value.kind() == ValueKind::String) {
+            _ if escaped => output.write_str(&filters::escaped(&value::text(value))),
             Some(text) => output.write_str(text),
             None => output.write_str(&value::text(value)),
         }
@@ -50,15 +52,11 @@ pub(super) fn of_phase(phase: Phase) -> Environment<'static> {
     environment
 }
 
-/// In the parse phase, what a query would give is not there: its methods give nothing instead of failing.
+/// In the parse phase values are not what they will be (`config.get()` gives an empty text, a query nothing), so a
+/// method that a value has not gives nothing instead of failing.
 fn soft_unknown_method(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     match strings::unknown_method(state, value, method, args) {
-        Err(error)
-            if error.kind() == ErrorKind::UnknownMethod
-                && matches!(value.kind(), ValueKind::Undefined | ValueKind::None | ValueKind::Map) =>
-        {
-            Ok(soft_undefined())
-        }
+        Err(error) if error.kind() == ErrorKind::UnknownMethod => Ok(soft_undefined()),
         result => result,
     }
 }
@@ -66,7 +64,7 @@ fn soft_unknown_method(state: &mut State, value: &Value, method: &str, args: &[V
 /// `return` where the compiler could not make an instruction of it: without an argument, or in a `{% call %}` block.
 pub(super) fn return_function() -> Value {
     native("return", |_state, mut arguments| {
-        let value = arguments.given("value").unwrap_or_else(none);
+        let value = arguments.required("data")?;
         arguments.finish()?;
         Err(error::returned(value))
     })
@@ -83,15 +81,17 @@ fn add_globals(environment: &mut Environment<'static>) {
             let step = if arguments.is_empty() { 1 } else { arguments.integer("step")? };
             arguments.finish()?;
             let (from, to) = second.map_or((0, first), |to| (first, to));
-            range(from, to, step)
+            Range::value(from, to, step)
         }),
     );
+    environment.add_global("dict", Value::from_object(DictClass));
     environment.add_global(
-        "dict",
-        native("dict", |_state, mut arguments| {
+        "namespace",
+        native("namespace", |_state, mut arguments| {
             let mut pairs = updates(arguments.rest())?;
             pairs.extend(arguments.keywords().into_iter().map(|(key, value)| (Value::from(key), value)));
-            Ok(dict(pairs))
+            let keywords: Kwargs = pairs.iter().map(|(key, value)| (value::text(key), value.clone())).collect();
+            minijinja::functions::namespace(Some(ValueOrKwargs::from(Value::from(keywords))))
         }),
     );
     environment.add_global(
@@ -116,16 +116,37 @@ fn add_globals(environment: &mut Environment<'static>) {
     );
 }
 
-fn range(from: i64, to: i64, step: i64) -> Result<Value, Error> {
-    if step == 0 {
-        return Err(invalid("range() arg 3 must not be zero"));
+/// `dict(a=1)`, and `dict.fromkeys(…)`.
+#[derive(Debug)]
+struct DictClass;
+
+impl Object for DictClass {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
     }
-    let distance = if step > 0 { to.saturating_sub(from) } else { from.saturating_sub(to) };
-    let count = u64::try_from(distance).unwrap_or(0).div_ceil(step.unsigned_abs());
-    if count > LONGEST_RANGE {
-        return Err(invalid(format!("range() would have {count} items; at most {LONGEST_RANGE} are allowed")));
+
+    fn call(self: &Arc<Self>, _state: &mut State, args: &[Value]) -> Result<Value, Error> {
+        let mut arguments = Arguments::new("dict", args);
+        let mut pairs = updates(arguments.rest())?;
+        pairs.extend(arguments.keywords().into_iter().map(|(key, value)| (Value::from(key), value)));
+        Ok(dict(pairs))
     }
-    Ok(list((0..count).map(|at| Value::from(from + step * i64::try_from(at).unwrap_or(0)))))
+
+    fn call_method(self: &Arc<Self>, _state: &mut State, method: &str, args: &[Value]) -> Result<Value, Error> {
+        if method != "fromkeys" {
+            return Err(Error::from(ErrorKind::UnknownMethod));
+        }
+        let mut arguments = Arguments::new(method, args);
+        let keys = members(&arguments.required("iterable")?)?;
+        let value = arguments.given("value").unwrap_or_else(none);
+        arguments.finish()?;
+        keys.iter().try_for_each(hashable)?;
+        Ok(dict(keys.into_iter().map(|key| (key, value.clone()))))
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<class 'dict'>")
+    }
 }
 
 /// Jinja2's `cycler(a, b)`: `next()`, `current`, `reset()`.
@@ -135,21 +156,16 @@ struct Cycler {
     at: AtomicUsize,
 }
 
-impl minijinja::value::Object for Cycler {
-    fn get_value_by_str(self: &std::sync::Arc<Self>, key: &str) -> Option<Value> {
+impl Object for Cycler {
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         (key == "current").then(|| self.items[self.at.load(Ordering::Relaxed) % self.items.len()].clone())
     }
 
-    fn get_value(self: &std::sync::Arc<Self>, key: &Value) -> Option<Value> {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.get_value_by_str(key.as_str()?)
     }
 
-    fn call_method(
-        self: &std::sync::Arc<Self>,
-        _state: &mut State,
-        method: &str,
-        _args: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _state: &mut State, method: &str, _args: &[Value]) -> Result<Value, Error> {
         match method {
             "next" => Ok(self.items[self.at.fetch_add(1, Ordering::Relaxed) % self.items.len()].clone()),
             "reset" => {

@@ -1,5 +1,6 @@
 //! JSON and the values of templates.
 
+use super::runtime::is_soft_undefined;
 use super::value::{dict, float, invalid, list, none, text, type_name};
 use minijinja::Error;
 use minijinja::value::{ObjectRepr, Value, ValueKind};
@@ -66,45 +67,101 @@ fn number(value: &Value) -> Json {
 
 /// JSON text as Python's `json.dumps` writes it: `{"a": [1, null]}`, other than ASCII escaped.
 pub fn json_text(value: &Value, sort_keys: bool) -> Result<String, Error> {
-    let mut output = String::new();
-    write(value, sort_keys, 0, &mut output)?;
-    Ok(output)
+    let mut writer = Writer { sort_keys, indent: None, output: String::new() };
+    writer.value(value, 0)?;
+    Ok(writer.output)
 }
 
-fn write(value: &Value, sort_keys: bool, depth: usize, output: &mut String) -> Result<(), Error> {
-    if depth > DEEPEST {
-        return Err(invalid("Circular reference detected"));
-    }
-    match value.kind() {
-        ValueKind::None => output.push_str("null"),
-        ValueKind::Bool => output.push_str(if value.is_true() { "true" } else { "false" }),
-        ValueKind::Number => output.push_str(&number_text(value)),
-        ValueKind::String => write_string(value.as_str().unwrap_or_default(), output),
-        ValueKind::Seq | ValueKind::Iterable => {
-            output.push('[');
-            for (at, item) in value.try_iter()?.enumerate() {
-                output.push_str(if at == 0 { "" } else { ", " });
-                write(&item, sort_keys, depth + 1, output)?;
-            }
-            output.push(']');
+/// JSON text over several lines, keys in order, each level indented by so many spaces.
+pub(super) fn json_indented(value: &Value, indent: usize) -> Result<String, Error> {
+    let mut writer = Writer { sort_keys: true, indent: Some(indent), output: String::new() };
+    writer.value(value, 0)?;
+    Ok(writer.output)
+}
+
+struct Writer {
+    sort_keys: bool,
+    indent: Option<usize>,
+    output: String,
+}
+
+impl Writer {
+    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
+        if depth > DEEPEST {
+            return Err(invalid("Circular reference detected"));
         }
-        ValueKind::Map => {
-            let mut pairs = super::value::pairs(value).unwrap_or_default();
-            if sort_keys {
-                pairs.sort_by(|left, right| left.0.cmp(&right.0));
+        let refused = || invalid(format!("Object of type {} is not JSON serializable", type_name(value)));
+        match value.kind() {
+            ValueKind::None => self.output.push_str("null"),
+            ValueKind::Bool => self.output.push_str(if value.is_true() { "true" } else { "false" }),
+            ValueKind::Number => self.output.push_str(&number_text(value)),
+            ValueKind::String => write_string(value.as_str().unwrap_or_default(), &mut self.output),
+            ValueKind::Seq => {
+                let items: Vec<Value> = value.try_iter()?.collect();
+                self.sequence(&items, depth)?;
             }
-            output.push('{');
-            for (at, (key, item)) in pairs.iter().enumerate() {
-                output.push_str(if at == 0 { "" } else { ", " });
-                write_string(&key_text(key)?, output);
-                output.push_str(": ");
-                write(item, sort_keys, depth + 1, output)?;
+            // While a project is read, what will be there later.
+            _ if is_soft_undefined(value) => self.output.push_str("null"),
+            ValueKind::Map => {
+                let mut pairs = super::value::pairs(value).ok_or_else(refused)?;
+                if self.sort_keys {
+                    pairs.sort_by(|left, right| left.0.cmp(&right.0));
+                }
+                self.mapping(&pairs, depth)?;
             }
-            output.push('}');
+            _ => return Err(refused()),
         }
-        _ => return Err(invalid(format!("Object of type {} is not JSON serializable", type_name(value)))),
+        Ok(())
     }
-    Ok(())
+
+    fn sequence(&mut self, items: &[Value], depth: usize) -> Result<(), Error> {
+        self.output.push('[');
+        for (at, item) in items.iter().enumerate() {
+            self.separator(at, depth + 1);
+            self.value(item, depth + 1)?;
+        }
+        self.end(items.is_empty(), depth);
+        self.output.push(']');
+        Ok(())
+    }
+
+    fn mapping(&mut self, pairs: &[(Value, Value)], depth: usize) -> Result<(), Error> {
+        self.output.push('{');
+        for (at, (key, item)) in pairs.iter().enumerate() {
+            self.separator(at, depth + 1);
+            write_string(&key_text(key)?, &mut self.output);
+            self.output.push_str(": ");
+            self.value(item, depth + 1)?;
+        }
+        self.end(pairs.is_empty(), depth);
+        self.output.push('}');
+        Ok(())
+    }
+
+    /// What stands before the member at a position.
+    fn separator(&mut self, at: usize, depth: usize) {
+        match self.indent {
+            None => self.output.push_str(if at == 0 { "" } else { ", " }),
+            Some(_) => {
+                self.output.push_str(if at == 0 { "" } else { "," });
+                self.line(depth);
+            }
+        }
+    }
+
+    fn end(&mut self, is_empty: bool, depth: usize) {
+        if !is_empty {
+            self.line(depth);
+        }
+    }
+
+    /// A new line, where there are lines.
+    fn line(&mut self, depth: usize) {
+        if let Some(indent) = self.indent {
+            self.output.push('\n');
+            self.output.push_str(&" ".repeat(indent * depth));
+        }
+    }
 }
 
 fn number_text(value: &Value) -> String {

@@ -3,8 +3,7 @@
 //! Before everything that a template writes directly, the compiler puts a marker of two characters into the output.
 //! After rendering the markers are taken out again, and tell where each part of the text comes from.
 
-use minijinja::Value;
-use minijinja::machinery::{CodeGenerator, Instruction, ast};
+use minijinja::machinery::ast;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -80,96 +79,7 @@ fn uncaptured_children<'t, 's>(statement: &'t ast::Stmt<'s>) -> Option<Vec<&'t [
         ast::Stmt::ForLoop(inner) => Some(vec![&inner.body, &inner.else_body]),
         ast::Stmt::IfCond(inner) => Some(vec![&inner.true_body, &inner.false_body]),
         ast::Stmt::WithBlock(inner) => Some(vec![&inner.body]),
+        ast::Stmt::Block(inner) => Some(vec![&inner.body]),
         _ => None,
     }
-}
-
-/// Compiles a statement with the markers of everything that it writes: the same instructions as
-/// [`CodeGenerator::compile_stmt`] makes, with `EmitRaw(marker)` between them.
-pub(super) fn compile_marked<'s>(
-    generator: &mut CodeGenerator<'s>,
-    statement: &ast::Stmt<'s>,
-    markers: &mut std::slice::Iter<'_, &'s str>,
-) {
-    if markers.as_slice().is_empty() {
-        generator.compile_stmt(statement);
-        return;
-    }
-    let mut all = |generator: &mut CodeGenerator<'s>, body: &[ast::Stmt<'s>]| {
-        for child in body {
-            compile_marked(generator, child, markers);
-        }
-    };
-    match statement {
-        ast::Stmt::ForLoop(inner) => {
-            start_loop(generator, inner);
-            all(generator, &inner.body);
-            generator.end_for_loop(!inner.else_body.is_empty());
-            if !inner.else_body.is_empty() {
-                generator.start_if();
-                all(generator, &inner.else_body);
-                generator.end_if();
-            }
-        }
-        ast::Stmt::IfCond(inner) => {
-            generator.push_span(inner.expr.span());
-            generator.compile_expr(&inner.expr);
-            generator.start_if();
-            generator.pop_span();
-            all(generator, &inner.true_body);
-            if !inner.false_body.is_empty() {
-                generator.start_else();
-                all(generator, &inner.false_body);
-            }
-            generator.end_if();
-        }
-        ast::Stmt::WithBlock(inner) => {
-            generator.set_line_from_span(inner.span());
-            generator.add(Instruction::PushWith);
-            for (target, value) in &inner.assignments {
-                generator.compile_expr(value);
-                generator.compile_assignment(target);
-            }
-            all(generator, &inner.body);
-            generator.add(Instruction::PopFrame);
-        }
-        ast::Stmt::EmitRaw(_) | ast::Stmt::EmitExpr(_) | ast::Stmt::FilterBlock(_) | ast::Stmt::CallBlock(_) => {
-            if let Some(marker) = markers.next() {
-                generator.add(Instruction::EmitRaw(marker));
-            }
-            generator.compile_stmt(statement);
-        }
-        _ => generator.compile_stmt(statement),
-    }
-}
-
-/// The instructions before a loop's body. A loop with a condition is two: the first collects what passes.
-fn start_loop<'s>(generator: &mut CodeGenerator<'s>, inner: &ast::Spanned<ast::ForLoop<'s>>) {
-    generator.set_line_from_span(inner.span());
-    if let Some(condition) = &inner.filter_expr {
-        generator.add(Instruction::LoadConst(Value::from(0)));
-        generator.push_span(condition.span());
-        generator.compile_expr(&inner.iter);
-        generator.start_for_loop(false, false);
-        generator.add(Instruction::DupTop);
-        generator.compile_assignment(&inner.target);
-        generator.compile_expr(condition);
-        generator.start_if();
-        generator.add(Instruction::Swap);
-        generator.add(Instruction::LoadConst(Value::from(1)));
-        generator.add(Instruction::Add);
-        generator.start_else();
-        generator.add(Instruction::DiscardTop);
-        generator.end_if();
-        generator.pop_span();
-        generator.end_for_loop(false);
-        generator.add(Instruction::BuildList(None));
-        generator.start_for_loop(true, inner.recursive);
-    } else {
-        generator.push_span(inner.iter.span());
-        generator.compile_expr(&inner.iter);
-        generator.start_for_loop(true, inner.recursive);
-        generator.pop_span();
-    }
-    generator.compile_assignment(&inner.target);
 }

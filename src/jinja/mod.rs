@@ -5,14 +5,17 @@
 //! [`host::Host`] that answers `ref`, `source` and the rest. Values that templates see are Python's as far as
 //! templates can tell: see [`value`].
 //!
-//! How it works inside: `scan` (with `tokens`) rewrites tags, `body` (with `marks`) compiles what lies between them
+//! How it works inside: `scan` (with `tokens`) rewrites tags, `body` (with `marks` and `statements`) compiles what lies between them
 //! with minijinja's own code generator, `patch` changes instructions one for one, `runtime` runs them. Only these,
 //! with `calls` and `definition` that read the syntax tree, know minijinja's machinery.
 
 mod body;
+mod bound;
 mod calls;
+mod comparison;
 pub mod context;
 mod definition;
+mod dict;
 mod engine;
 mod environment;
 mod error;
@@ -20,6 +23,7 @@ mod filters;
 mod formatting;
 pub mod host;
 mod json;
+mod list;
 mod literal;
 pub mod modules;
 mod marks;
@@ -27,10 +31,12 @@ mod native;
 mod operators;
 mod patch;
 mod print;
+mod range;
 mod registry;
 mod render_context;
 mod runtime;
 mod scan;
+mod statements;
 mod strings;
 mod tokens;
 #[cfg(test)]

@@ -1,14 +1,25 @@
 //! Python's operators. The compiler puts calls of these functions where minijinja has its own instructions.
 
+use super::comparison;
+use super::range::Range;
 use super::runtime::make_caller;
-use super::value::{dict, invalid, list, text, tuple, type_name};
+use super::value::{dict, hashable, invalid, list, members, text, tuple, type_name};
 use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-/// The largest text or list that repetition may make, in bytes or items.
+/// The largest text or list that an operator or filter makes, in bytes or items.
 const LARGEST: usize = 100_000_000;
+
+/// Refuses texts and lists that only a mistake can make.
+pub(super) fn check_size(size: usize) -> Result<(), Error> {
+    if size > LARGEST {
+        return Err(invalid(format!("the result is too large: at most {LARGEST} bytes or items are allowed")));
+    }
+    Ok(())
+}
 
 /// A function that instructions call instead of doing the thing themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +46,22 @@ pub(super) enum Operator {
     Power,
     /// `a ~ b`.
     Concatenate,
+    /// `a < b`.
+    Less,
+    /// `a <= b`.
+    LessOrEqual,
+    /// `a > b`.
+    Greater,
+    /// `a >= b`.
+    GreaterOrEqual,
+    /// `a in b`.
+    Contains,
+    /// `-a`.
+    Negate,
+    /// What a loop goes through: an error for what Python cannot go through, the letters of a text.
+    Iterate,
+    /// What stands left of an assignment to several names: the value and how many there are.
+    Unpack,
     /// The value of `{{ x | as_number }}` where the whole template is that: value and name of the filter.
     Convert,
     /// What a called macro gets as `caller`.
@@ -42,7 +69,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 21] = [
         Self::List,
         Self::Dict,
         Self::Slice,
@@ -54,6 +81,14 @@ impl Operator {
         Self::Remainder,
         Self::Power,
         Self::Concatenate,
+        Self::Less,
+        Self::LessOrEqual,
+        Self::Greater,
+        Self::GreaterOrEqual,
+        Self::Contains,
+        Self::Negate,
+        Self::Iterate,
+        Self::Unpack,
         Self::Convert,
         Self::Caller,
     ];
@@ -72,15 +107,31 @@ impl Operator {
             Self::Remainder => "\u{1}remainder",
             Self::Power => "\u{1}power",
             Self::Concatenate => "\u{1}concatenate",
+            Self::Less => "\u{1}less",
+            Self::LessOrEqual => "\u{1}less_or_equal",
+            Self::Greater => "\u{1}greater",
+            Self::GreaterOrEqual => "\u{1}greater_or_equal",
+            Self::Contains => "\u{1}contains",
+            Self::Negate => "\u{1}negate",
+            Self::Iterate => "\u{1}iterate",
+            Self::Unpack => "\u{1}unpack",
             Self::Convert => "\u{1}convert",
             Self::Caller => "\u{1}caller",
         }
     }
 
+    /// Its function, for filters that calculate.
+    pub fn function(self, state: &State<'_, '_>) -> Value {
+        state.lookup(self.name()).unwrap_or_default()
+    }
+
     fn apply(self, state: &State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         match (self, args) {
             (Self::List, items) => Ok(list(items.iter().cloned())),
-            (Self::Dict, items) => Ok(dict(items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())))),
+            (Self::Dict, items) => {
+                items.iter().step_by(2).try_for_each(hashable)?;
+                Ok(dict(items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()))))
+            }
             (Self::Caller, args) => make_caller(state, args),
             (Self::Slice, [value, bounds @ ..]) if bounds.len() == 3 => slice(value, bounds),
             (Self::Add, [left, right]) => add(left, right),
@@ -90,7 +141,15 @@ impl Operator {
             (Self::FloorDivide, [left, right]) => floor_divide(left, right),
             (Self::Remainder, [left, right]) => remainder(left, right),
             (Self::Power, [left, right]) => power(left, right),
-            (Self::Concatenate, [left, right]) => Ok(Value::from(text(left) + &text(right))),
+            (Self::Concatenate, [left, right]) => concatenate(&text(left), &text(right)),
+            (Self::Less, [left, right]) => ordered(left, right, "<", &[Ordering::Less]),
+            (Self::LessOrEqual, [left, right]) => ordered(left, right, "<=", &[Ordering::Less, Ordering::Equal]),
+            (Self::Greater, [left, right]) => ordered(left, right, ">", &[Ordering::Greater]),
+            (Self::GreaterOrEqual, [left, right]) => ordered(left, right, ">=", &[Ordering::Greater, Ordering::Equal]),
+            (Self::Contains, [needle, container]) => comparison::contains(needle, container).map(Value::from),
+            (Self::Negate, [value]) => negate(value),
+            (Self::Iterate, [value]) => iterate(value),
+            (Self::Unpack, [value, count]) => unpack(value, count),
             (Self::Convert, [value, filter]) => super::literal::convert(value, &text(filter)),
             _ => Err(invalid(format!("an operator got {} operands", args.len()))),
         }
@@ -138,8 +197,48 @@ fn real(value: &Value) -> Option<f64> {
     }
 }
 
+/// Whether a value is a list or tuple, which can be added and repeated.
 fn is_sequence(value: &Value) -> bool {
-    matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
+    value.kind() == ValueKind::Seq && value.downcast_object_ref::<Range>().is_none()
+}
+
+fn ordered(left: &Value, right: &Value, symbol: &str, wanted: &[Ordering]) -> Result<Value, Error> {
+    let order = comparison::compare(left, right, symbol)?;
+    Ok(Value::from(order.is_some_and(|order| wanted.contains(&order))))
+}
+
+fn negate(value: &Value) -> Result<Value, Error> {
+    if let Some(whole) = whole(value) {
+        return checked(whole.checked_neg());
+    }
+    match real(value) {
+        Some(number) => Ok(Value::from(-number)),
+        None if value.is_undefined() => Err(Error::from(ErrorKind::UndefinedError)),
+        None => super::modules::arithmetic("__mul__", value, &Value::from(-1))
+            .unwrap_or_else(|| Err(invalid(format!("bad operand type for unary -: '{}'", type_name(value))))),
+    }
+}
+
+fn iterate(value: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        // The VM would not know how many there are.
+        ValueKind::String => members(value).map(list),
+        ValueKind::Undefined | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => Ok(value.clone()),
+        _ => Err(invalid(format!("'{}' object is not iterable", type_name(value)))),
+    }
+}
+
+fn unpack(value: &Value, count: &Value) -> Result<Value, Error> {
+    let items = match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::String => members(value)?,
+        _ => return Err(invalid(format!("cannot unpack non-iterable {} object", type_name(value)))),
+    };
+    let wanted = count.as_usize().unwrap_or_default();
+    match items.len().cmp(&wanted) {
+        Ordering::Equal => Ok(tuple(items)),
+        Ordering::Less => Err(invalid(format!("not enough values to unpack (expected {wanted}, got {})", items.len()))),
+        Ordering::Greater => Err(invalid(format!("too many values to unpack (expected {wanted})"))),
+    }
 }
 
 fn unsupported(operator: &str, left: &Value, right: &Value) -> Error {
@@ -164,9 +263,10 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
         return checked(left.checked_add(right));
     }
     if let (Some(left), Some(right)) = (left.as_str(), right.as_str()) {
-        return Ok(Value::from([left, right].concat()));
+        return concatenate(left, right);
     }
     if is_sequence(left) && is_sequence(right) && left.is_tuple() == right.is_tuple() {
+        check_size(left.len().unwrap_or(0).saturating_add(right.len().unwrap_or(0)))?;
         let items = left.try_iter()?.chain(right.try_iter()?);
         return Ok(if left.is_tuple() { tuple(items) } else { list(items) });
     }
@@ -184,12 +284,20 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
     }
 }
 
+fn concatenate(left: &str, right: &str) -> Result<Value, Error> {
+    check_size(left.len().saturating_add(right.len()))?;
+    Ok(Value::from([left, right].concat()))
+}
+
 fn subtract(left: &Value, right: &Value) -> Result<Value, Error> {
     if let (Some(left), Some(right)) = (whole(left), whole(right)) {
         return checked(left.checked_sub(right));
     }
     if let (Some(left), Some(right)) = (real(left), real(right)) {
         return Ok(Value::from(left - right));
+    }
+    if let Some(rest) = super::context::subtract_sets(left, right) {
+        return Ok(rest);
     }
     asked("__sub__", "__rsub__", left, right).unwrap_or_else(|| Err(unsupported("-", left, right)))
 }
@@ -203,8 +311,8 @@ fn multiply(left: &Value, right: &Value) -> Result<Value, Error> {
         let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
         let length = value.as_str().map(str::len).or_else(|| value.len()).unwrap_or(0);
         let is_repeated = value.as_str().is_some() || is_sequence(value);
-        if is_repeated && length.saturating_mul(times) > LARGEST {
-            return Err(invalid("the result of a repetition is too large"));
+        if is_repeated {
+            check_size(length.saturating_mul(times))?;
         }
         if let Some(text) = value.as_str() {
             return Ok(Value::from(text.repeat(times)));
@@ -276,27 +384,33 @@ fn power(left: &Value, right: &Value) -> Result<Value, Error> {
     }
 }
 
-/// `value[start:stop:step]`, with Python's meaning of negative and missing bounds.
+/// `value[start:stop:step]`, with Python's meaning of negative and missing bounds. What cannot be sliced like that
+/// gives something undefined, as every subscript that is not there.
 fn slice(value: &Value, bounds: &[Value]) -> Result<Value, Error> {
-    let bound = |bound: &Value| match bound {
-        bound if bound.is_none() => Ok(None),
-        bound => bound.as_i64().map(Some).ok_or_else(|| invalid("slice indices must be integers or None")),
-    };
-    let step = bound(&bounds[2])?.unwrap_or(1);
+    if value.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    if bounds.iter().any(|bound| !bound.is_none() && bound.as_i64().is_none()) {
+        return Ok(Value::UNDEFINED);
+    }
+    let (from, to, step) = (bounds[0].as_i64(), bounds[1].as_i64(), bounds[2].as_i64().unwrap_or(1));
     if step == 0 {
         return Err(invalid("slice step cannot be zero"));
     }
-    let (from, to) = (bound(&bounds[0])?, bound(&bounds[1])?);
     if let Some(text) = value.as_str() {
         let letters: Vec<char> = text.chars().collect();
         return Ok(Value::from(positions(letters.len(), from, to, step).map(|at| letters[at]).collect::<String>()));
     }
-    if value.is_undefined() || value.is_none() || !is_sequence(value) {
-        let message = format!("'{}' object is not subscriptable", type_name(value));
-        return Err(if value.is_undefined() { Error::from(ErrorKind::UndefinedError) } else { invalid(message) });
+    if value.kind() != ValueKind::Seq {
+        return Ok(Value::UNDEFINED);
     }
     let items: Vec<Value> = value.try_iter()?.collect();
-    let picked = positions(items.len(), from, to, step).map(|at| items[at].clone());
+    let picked: Vec<usize> = positions(items.len(), from, to, step).collect();
+    let range = value.downcast_object_ref::<Range>().zip(picked.first());
+    if let Some(slice) = range.and_then(|(range, first)| range.slice(*first, picked.len(), step)) {
+        return Ok(slice);
+    }
+    let picked = picked.into_iter().map(|at| items[at].clone());
     Ok(if value.is_tuple() { tuple(picked) } else { list(picked) })
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `CallFunction("return", 1)` | `Return` | `return(x)` ends a macro with a value |
 //! | `BuildList`, `BuildMap`, list and dict constants | calls that make new objects | Python's are mutable |
-//! | arithmetic, `~` and slices | calls of [`Operator`]s | Python's rules and messages |
+//! | arithmetic, comparisons, `in`, `~` and slices | calls of [`Operator`]s | Python's rules and messages |
 //! | `Emit` of a masked `{% do %}` | `DiscardTop` | its value is not printed |
 //! | `CallFunction("ref", n)` of a node's text | a call that notes its place | diagnostics point at it |
 //! | the closure of a `{% call %}` block | a call that makes a caller | macros run in a state of their own |
@@ -160,6 +160,12 @@ fn replacement<'s>(instruction: &Instruction<'s>, literals: &mut Vec<Value>) -> 
         Instruction::Rem => call(Operator::Remainder, 2),
         Instruction::Pow => call(Operator::Power, 2),
         Instruction::StringConcat => call(Operator::Concatenate, 2),
+        Instruction::Lt => call(Operator::Less, 2),
+        Instruction::Lte => call(Operator::LessOrEqual, 2),
+        Instruction::Gt => call(Operator::Greater, 2),
+        Instruction::Gte => call(Operator::GreaterOrEqual, 2),
+        Instruction::In => call(Operator::Contains, 2),
+        Instruction::Neg => call(Operator::Negate, 1),
         _ => None,
     }
 }

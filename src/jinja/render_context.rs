@@ -6,7 +6,7 @@ use super::native::Arguments;
 use super::registry::Namespace;
 use super::runtime::soft_undefined;
 use super::trace::Calls;
-use super::value::{none, tuple, view_of};
+use super::value::{Part, none, view};
 use crate::diagnostic::Span;
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{Error, ErrorKind, State};
@@ -147,10 +147,10 @@ impl Object for RenderContext {
                 let name = arguments.text("key")?;
                 Ok(self.find(&name).or_else(|| arguments.given("default")).unwrap_or_else(none))
             }
-            "keys" => Ok(view_of("dict_keys", self.names().into_iter().map(Value::from).collect())),
-            "items" => {
-                let pair = |name: &str| Some(tuple([Value::from(name), self.find(name)?]));
-                Ok(view_of("dict_items", self.names().into_iter().filter_map(pair).collect()))
+            "keys" | "items" => {
+                let pair = |name: &str| Some((Value::from(name), self.find(name)?));
+                let part = if method == "keys" { Part::Keys } else { Part::Items };
+                Ok(view(part, self.names().into_iter().filter_map(pair).collect()))
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }

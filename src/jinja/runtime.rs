@@ -207,18 +207,6 @@ impl Object for MacroValue {
         ObjectRepr::Plain
     }
 
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        match key {
-            "name" => Some(Value::from(self.0.name.as_str())),
-            "package_name" => Some(Value::from(self.0.package.as_str())),
-            _ => None,
-        }
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
-
     fn call(self: &Arc<Self>, state: &mut State, args: &[Value]) -> Result<Value, Error> {
         let frame = frame(state)?;
         if frame.is_node_text {

@@ -5,7 +5,9 @@
 //! The tags are found with minijinja's own tokenizer, so comments, strings and raw blocks need no care.
 
 use super::error::syntax_error;
-use super::tokens::{Tag, end_of_type, ends_operand, is_call, is_constant, is_set_block, is_test, string};
+use super::tokens::{
+    Tag, end_of_type, ends_operand, is_call, is_constant, is_set_block, is_test, string, too_long_chain,
+};
 use crate::diagnostic::{Code, Diagnostic, SourceFile, Span};
 use minijinja::machinery::{Token, Tokenizer};
 use std::ops::Range;
@@ -104,7 +106,14 @@ struct Open {
     keyword: String,
     tag: Range<usize>,
     block: Option<usize>,
+    /// How many `elif` it has.
+    branches: usize,
 }
+
+/// As many operators, filters and attributes may follow each other in an expression.
+const LONGEST_CHAIN: usize = 300;
+/// As many blocks may stand inside of each other.
+const DEEPEST_BLOCK: usize = 100;
 
 impl<'a> Scanner<'a> {
     fn new(file: &'a Arc<SourceFile>, base: usize, source: &'a str) -> Self {
@@ -125,8 +134,10 @@ impl<'a> Scanner<'a> {
                 }
                 Token::VariableEnd => {
                     in_variable = false;
+                    self.check_chain(&tag).map_err(|found| Failure::Found(Box::new(found)))?;
                     self.tuple_subscripts(&tag);
                     self.unary_pluses(&tag);
+                    self.bare_tuple(&tag);
                 }
                 Token::BlockStart => {
                     start = Some(place.start);
@@ -179,6 +190,8 @@ impl<'a> Scanner<'a> {
         }
         self.tuple_subscripts(tag);
         self.unary_pluses(tag);
+        self.check_chain(tag)?;
+        self.check_nesting(&whole)?;
         let Some((Token::Ident(keyword), place)) = tag.first() else { return Ok(()) };
         let (keyword, place) = (*keyword, place.clone());
         if let Some(opener) = keyword.strip_prefix("end") {
@@ -192,17 +205,45 @@ impl<'a> Scanner<'a> {
             }
             "materialization" => self.materialization(tag, whole),
             "snapshot" => self.snapshot(tag, whole),
+            "elif" => {
+                self.open.iter_mut().next_back().into_iter().for_each(|open| open.branches += 1);
+                Ok(())
+            }
             "do" => {
                 self.do_tag(tag, &whole);
                 Ok(())
             }
             "set" if tag.iter().any(|(token, _)| matches!(token, Token::Assign)) && !is_set_block(tag) => Ok(()),
             "if" | "for" | "with" | "set" | "filter" | "call" | "autoescape" | "block" => {
-                self.open.push(Open { keyword: keyword.to_owned(), tag: whole, block: None });
+                self.open.push(Open { keyword: keyword.to_owned(), tag: whole, block: None, branches: 0 });
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    /// The compiler goes into an expression as deep as its operators, filters and attributes follow each other.
+    fn check_chain(&self, tag: &Tag<'_>) -> Result<(), Diagnostic> {
+        match too_long_chain(tag, LONGEST_CHAIN) {
+            Some(place) => Err(Diagnostic::error(
+                Code::JinjaSyntax,
+                format!("this expression has more than {LONGEST_CHAIN} operators, filters or attributes in a row"),
+            )
+            .at(self.span(place.clone()), "too many up to here")
+            .help("split it with `{% set %}`")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_nesting(&mut self, whole: &Range<usize>) -> Result<(), Diagnostic> {
+        let (depth, branches) = (self.open.len(), self.open.last().map_or(0, |open| open.branches));
+        if depth > DEEPEST_BLOCK || branches > LONGEST_CHAIN {
+            let what = if depth > DEEPEST_BLOCK { "blocks inside of each other" } else { "branches of an `{% if %}`" };
+            let most = if depth > DEEPEST_BLOCK { DEEPEST_BLOCK } else { LONGEST_CHAIN };
+            return Err(Diagnostic::error(Code::JinjaSyntax, format!("there are more than {most} {what}"))
+                .at(self.span(whole.clone()), "too many here"));
+        }
+        Ok(())
     }
 
     /// `{% macro x(…) %}` and `{% test x(…) %}`: only types of parameters need masking.
@@ -223,7 +264,8 @@ impl<'a> Scanner<'a> {
 
     fn open_block(&mut self, kind: BlockKind, name: &str, tag: &Tag<'_>, whole: Range<usize>) {
         let keyword = tag.first().map_or("", |(token, _)| if let Token::Ident(word) = token { word } else { "" });
-        self.open.push(Open { keyword: keyword.to_owned(), tag: whole.clone(), block: Some(self.blocks.len()) });
+        let block = Some(self.blocks.len());
+        self.open.push(Open { keyword: keyword.to_owned(), tag: whole.clone(), block, branches: 0 });
         self.blocks.push(Block {
             kind,
             name: name.to_owned(),
@@ -405,6 +447,26 @@ impl<'a> Scanner<'a> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// `{{ 1, 2 }}` gets the parentheses that minijinja asks for, where white space leaves room for them.
+    fn bare_tuple(&mut self, tag: &Tag<'_>) {
+        let mut depth = 0;
+        let is_tuple = tag.iter().any(|(token, _)| {
+            match token {
+                Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => depth += 1,
+                Token::ParenClose | Token::BracketClose | Token::BraceClose => depth -= 1,
+                _ => {}
+            }
+            depth == 0 && matches!(token, Token::Comma)
+        });
+        let (Some((_, first)), Some((_, last))) = (tag.first(), tag.last()) else { return };
+        let is_room = |at: usize| matches!(self.source.as_bytes().get(at), Some(b' ' | b'\t'));
+        if is_tuple && is_room(first.start - 1) && is_room(last.end) {
+            let (open, close) = (first.start - 1, last.end);
+            self.put(open, "(");
+            self.put(close, ")");
         }
     }
 

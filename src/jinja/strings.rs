@@ -1,7 +1,7 @@
 //! Methods of values that have none of their own: Python's string and tuple methods.
 
 use super::native::Arguments;
-use super::value::{invalid, is_absent, list, none, text, tuple, type_name};
+use super::value::{Part, invalid, is_absent, list, none, text, tuple, type_name, view};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 use minijinja_contrib::pycompat::unknown_method_callback;
@@ -33,11 +33,9 @@ pub(super) fn unknown_method(
 fn of_mapping(value: &Value, method: &str, mut arguments: Arguments<'_>) -> Option<Result<Value, Error>> {
     let pairs = super::value::pairs(value)?;
     Some(Ok(match method {
-        "keys" => super::value::view_of("dict_keys", pairs.into_iter().map(|(key, _)| key).collect()),
-        "values" => super::value::view_of("dict_values", pairs.into_iter().map(|(_, item)| item).collect()),
-        "items" => {
-            super::value::view_of("dict_items", pairs.into_iter().map(|(key, item)| tuple([key, item])).collect())
-        }
+        "keys" => view(Part::Keys, pairs),
+        "values" => view(Part::Values, pairs),
+        "items" => view(Part::Items, pairs),
         "copy" => super::value::dict(pairs),
         "get" => match arguments.required("key") {
             Ok(key) => {
@@ -77,11 +75,14 @@ fn of_string(this: &str, method: &str, arguments: Arguments<'_>) -> Option<Resul
         "partition" | "rpartition" => partition(this, method == "rpartition", arguments),
         "removeprefix" | "removesuffix" => remove_affix(this, method == "removeprefix", arguments),
         "swapcase" => Ok(Value::from(swapcase(this))),
-        "casefold" => Ok(Value::from(this.to_lowercase())),
+        "casefold" => Ok(Value::from(this.to_lowercase().replace('ß', "ss"))),
+        "startswith" | "endswith" => starts_or_ends(this, method == "startswith", arguments),
+        "translate" => translate(this, arguments),
         "title" => Ok(Value::from(title(this))),
         "find" | "rfind" | "index" | "rindex" => find(this, method, arguments),
         "count" => count(this, arguments),
-        "expandtabs" => Ok(Value::from(expandtabs(this, arguments))),
+        "expandtabs" => expandtabs(this, arguments).map(Value::from),
+        "replace" => replace(this, arguments),
         "isidentifier" => Ok(Value::from(is_identifier(this))),
         "isdecimal" => Ok(Value::from(!this.is_empty() && this.chars().all(|letter| letter.is_ascii_digit()))),
         "istitle" => Ok(Value::from(this.chars().any(char::is_alphabetic) && title(this) == this)),
@@ -94,6 +95,96 @@ fn of_string(this: &str, method: &str, arguments: Arguments<'_>) -> Option<Resul
         _ => return None,
     };
     Some(answer)
+}
+
+/// A method of a text that is taken without being called; none if texts have no such method.
+pub(super) fn method(this: &Value, name: &str) -> Option<Value> {
+    super::bound::bound(&METHODS, name, || this.clone())
+}
+
+/// The methods of texts.
+const METHODS: [&str; 46] = [
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
+];
+
+/// `startswith` and `endswith`: one text or a tuple of several, in a part of the text.
+fn starts_or_ends(this: &str, from_left: bool, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let wanted = arguments.required("prefix")?;
+    let (part, _) = within(this, &mut arguments);
+    arguments.finish()?;
+    let fits = |wanted: &str| if from_left { part.starts_with(wanted) } else { part.ends_with(wanted) };
+    if let Some(wanted) = wanted.as_str() {
+        return Ok(Value::from(fits(wanted)));
+    }
+    if !wanted.is_tuple() {
+        let method = if from_left { "startswith" } else { "endswith" };
+        let found = type_name(&wanted);
+        return Err(invalid(format!("{method} first arg must be str or a tuple of str, not {found}")));
+    }
+    Ok(Value::from(wanted.try_iter()?.any(|wanted| wanted.as_str().is_some_and(fits))))
+}
+
+/// Characters by their number replaced by a text, by the character of a number, or by nothing.
+fn translate(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let table = arguments.required("table")?;
+    arguments.finish()?;
+    let mut translated = String::with_capacity(this.len());
+    for letter in this.chars() {
+        let found = table.get_item(&Value::from(u32::from(letter)))?;
+        match (found.as_str(), found.as_i64().and_then(|code| char::from_u32(u32::try_from(code).ok()?))) {
+            _ if found.is_undefined() => translated.push(letter),
+            (Some(text), _) => translated.push_str(text),
+            (None, Some(letter)) => translated.push(letter),
+            _ if found.is_none() => {}
+            _ => return Err(invalid("character mapping must return integer, None or str")),
+        }
+    }
+    Ok(Value::from(translated))
 }
 
 fn strings<'a>(parts: impl IntoIterator<Item = &'a str>) -> Value {
@@ -156,8 +247,11 @@ fn splitlines(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> 
     let mut lines = Vec::new();
     let mut rest = this;
     while !rest.is_empty() {
-        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let after = if rest[end..].starts_with("\r\n") { end + 2 } else { (end + 1).min(rest.len()) };
+        let ends =
+            |letter: char| matches!(letter, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let end = rest.find(ends).unwrap_or(rest.len());
+        let width = rest[end..].chars().next().map_or(0, char::len_utf8);
+        let after = if rest[end..].starts_with("\r\n") { end + 2 } else { end + width };
         lines.push(if keep { &rest[..after] } else { &rest[..end] });
         rest = &rest[after..];
     }
@@ -172,15 +266,16 @@ fn join(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
         return Ok(Value::from(letters.join(this)));
     }
     let mut parts = Vec::new();
-    for (at, item) in items.try_iter()?.enumerate() {
-        // Objects that stand for text (relations, columns) are strings to Python's callers too.
-        let is_text = item.as_str().is_some() || item.as_object().is_some() && item.kind() != ValueKind::Seq;
-        if !is_text && !item.is_undefined() {
+    for (at, item) in super::value::members(&items)?.into_iter().enumerate() {
+        // While a project is read, what will be there later counts as text.
+        if item.as_str().is_none() && !super::runtime::is_soft_undefined(&item) {
             let found = type_name(&item);
             return Err(invalid(format!("sequence item {at}: expected str instance, {found} found")));
         }
         parts.push(text(&item));
     }
+    let size = parts.iter().map(|part| part.len().saturating_add(this.len()));
+    super::operators::check_size(size.fold(0, usize::saturating_add))?;
     Ok(Value::from(parts.join(this)))
 }
 
@@ -202,6 +297,9 @@ fn pad(this: &str, method: &str, mut arguments: Arguments<'_>) -> Result<Value, 
     let length = this.chars().count();
     let missing = width(&mut arguments, length)?;
     let fill = arguments.optional_text("fillchar").unwrap_or_else(|| " ".to_owned());
+    if fill.chars().count() != 1 {
+        return Err(invalid("The fill character must be exactly one character long"));
+    }
     let left = match method {
         "ljust" => 0,
         "rjust" => missing,
@@ -284,8 +382,23 @@ fn count(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     Ok(Value::from(part.matches(&*wanted).count()))
 }
 
-fn expandtabs(this: &str, mut arguments: Arguments<'_>) -> String {
+fn replace(this: &str, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let mut text = |name: &str, position: usize| {
+        let value = arguments.required(name)?;
+        let found = || if value.is_none() { "None" } else { type_name(&value) };
+        let refused = || invalid(format!("replace() argument {position} must be str, not {}", found()));
+        let later = super::runtime::is_soft_undefined(&value).then(String::new);
+        value.as_str().map(str::to_owned).or(later).ok_or_else(refused)
+    };
+    let (old, new) = (text("old", 1)?, text("new", 2)?);
+    let count = arguments.optional("count").and_then(|count| count.as_i64());
+    arguments.finish()?;
+    super::filters::replaced(this, &old, &new, count.and_then(|count| usize::try_from(count).ok())).map(Value::from)
+}
+
+fn expandtabs(this: &str, mut arguments: Arguments<'_>) -> Result<String, Error> {
     let size = arguments.optional("tabsize").and_then(|size| size.as_usize()).unwrap_or(8);
+    super::operators::check_size(this.matches('\t').count().saturating_mul(size))?;
     let (mut expanded, mut column) = (String::new(), 0);
     for letter in this.chars() {
         match letter {
@@ -305,7 +418,7 @@ fn expandtabs(this: &str, mut arguments: Arguments<'_>) -> String {
             }
         }
     }
-    expanded
+    Ok(expanded)
 }
 
 fn is_identifier(this: &str) -> bool {

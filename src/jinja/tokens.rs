@@ -78,3 +78,34 @@ pub(super) fn is_call(tag: &Tag<'_>) -> bool {
     }
     matches!(tag.last(), Some((Token::ParenClose, _)))
 }
+
+/// Where more than `most` operators, filters, attributes or subscripts follow each other. Items of lists and arguments
+/// count on their own.
+pub(super) fn too_long_chain<'t>(tag: &'t Tag<'_>, most: usize) -> Option<&'t Range<usize>> {
+    let mut counts = vec![0];
+    for (token, place) in tag {
+        match token {
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => {
+                let outer = counts.last().copied().unwrap_or(0);
+                counts.push(outer + 1);
+            }
+            Token::ParenClose | Token::BracketClose | Token::BraceClose => {
+                counts.pop();
+                *counts.last_mut()? += 1;
+            }
+            Token::Comma => {
+                let outer = counts.iter().rev().nth(1).copied().unwrap_or(0);
+                *counts.last_mut()? = outer + 1;
+            }
+            // Names and constants do not make it deeper, what stands between them does.
+            Token::Ident("and" | "or" | "not" | "in" | "is" | "if" | "else") => *counts.last_mut()? += 1,
+            Token::Ident(_) => {}
+            token if is_constant(token) => {}
+            _ => *counts.last_mut()? += 1,
+        }
+        if counts.last().is_some_and(|count| *count > most) {
+            return Some(place);
+        }
+    }
+    None
+}

@@ -6,3 +6,4 @@ pub mod erp;
 pub mod hub;
 pub mod project;
 pub mod script;
+pub mod silent_host;

@@ -14,8 +14,13 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 /// The object `config`. What it reads and writes is the render's, so one object serves all.
-#[derive(Debug)]
 pub(super) struct Config;
+
+impl fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<function config>")
+    }
+}
 
 const METHODS: &[&str] =
     &["get", "require", "set", "meta_get", "meta_require", "persist_relation_docs", "persist_column_docs"];
@@ -188,8 +193,10 @@ impl Config {
         }
         let value = lookup(state, &key)?;
         if value.is_some() || default.is_some() {
+            // dbt validates only where a default is given.
+            let validator = validator.filter(|_| default.as_ref().is_some_and(|default| !default.is_none()));
             let value = value.or(default).unwrap_or_else(none);
-            Self::validate(state, validator.filter(|_| !is_absent(&value)), &value)?;
+            Self::validate(state, validator, &value)?;
             return Ok(value);
         }
         Ok(none())

@@ -4,7 +4,7 @@ use super::relation::RelationObject;
 use super::warehouse::Warehouse;
 use crate::adapter::{Cell, Relation};
 use crate::jinja::modules::{date_value, datetime_value, datetime_with_offset_value};
-use crate::jinja::value::{float, none};
+use crate::jinja::value::{bytes as python_bytes, float, none};
 use minijinja::value::{DynObject, Object, ObjectRepr, Value};
 use std::cmp::Ordering;
 use std::fmt;
@@ -83,22 +83,4 @@ impl Object for Decimal {
         let other = other.downcast_ref::<Self>()?;
         Some(number(&self.0).total_cmp(&number(&other.0)).then_with(|| self.0.cmp(&other.0)))
     }
-}
-
-/// Bytes as Python prints them, which is how dbt shows them in a table of texts.
-fn python_bytes(bytes: &[u8]) -> String {
-    let mut text = String::from("b'");
-    for byte in bytes {
-        match byte {
-            b'\\' => text.push_str("\\\\"),
-            b'\'' => text.push_str("\\'"),
-            b'\n' => text.push_str("\\n"),
-            b'\r' => text.push_str("\\r"),
-            b'\t' => text.push_str("\\t"),
-            0x20..0x7f => text.push(char::from(*byte)),
-            _ => text.extend(["\\x".to_owned(), format!("{byte:02x}")]),
-        }
-    }
-    text.push('\'');
-    text
 }

@@ -3,7 +3,7 @@
 use super::set::set_value;
 use super::{current, failure, failure_with_help};
 use crate::diagnostic::Code;
-use crate::jinja::value::{dict, is_absent, list, none, pairs, repr, text, tuple};
+use crate::jinja::value::{dict, hashable, is_absent, list, none, pairs, repr, text, tuple};
 use crate::jinja::{Arguments, from_json, json_text, native, to_json};
 use crate::project::yaml;
 use md5::{Digest, Md5};
@@ -52,10 +52,13 @@ fn fromjson(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error>
 
 fn tojson(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let value = arguments.required("value")?;
-    arguments.given("default");
+    let default = arguments.optional("default");
     let sort_keys = arguments.flag("sort_keys", false);
     arguments.finish()?;
-    json_text(&value, sort_keys).map(Value::from)
+    match (json_text(&value, sort_keys), default) {
+        (Err(_), Some(default)) => Ok(default),
+        (json, _) => json.map(Value::from),
+    }
 }
 
 fn fromyaml(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
@@ -74,7 +77,9 @@ fn toyaml(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     if sort_keys {
         json.sort_all_objects();
     }
-    Ok(yaml::to_text(&json).map_or(default, Value::from))
+    // A document that is one plain scalar ends with three dots.
+    let end = if json.is_object() || json.is_array() { "" } else { "...\n" };
+    Ok(yaml::to_text(&json).map_or(default, |text| Value::from(text + end)))
 }
 
 /// The members of an iterable, or none if it is not one.
@@ -90,7 +95,9 @@ fn set(mut arguments: Arguments<'_>, strict: bool) -> Result<Value, Error> {
     let default = if strict { None } else { arguments.given("default") };
     arguments.finish()?;
     match members(&value) {
-        Some(members) => Ok(set_value(members)),
+        Some(members) if members.iter().all(|member| hashable(member).is_ok()) => Ok(set_value(members)),
+        Some(_) if !strict => Ok(default.unwrap_or_else(none)),
+        Some(members) => members.iter().try_for_each(hashable).map(|()| none()),
         None if strict => {
             Err(failure(Code::JinjaRender, format!("set_strict() needs something to iterate, not {}", repr(&value))))
         }
@@ -118,9 +125,12 @@ fn zip(mut arguments: Arguments<'_>, strict: bool) -> Result<Value, Error> {
 }
 
 fn local_md5(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
-    let value = arguments.text("value")?;
+    let value = arguments.required("value")?;
     arguments.finish()?;
-    Ok(Value::from(md5_hex(&value)))
+    match value.as_str() {
+        Some(text) => Ok(Value::from(md5_hex(text))),
+        None => Err(failure(Code::JinjaRender, format!("local_md5() needs a text, not {}", repr(&value)))),
+    }
 }
 
 /// The MD5 of a text in hexadecimal.

@@ -76,8 +76,13 @@ fn name_argument(function: &str, what: &str, value: &Value) -> Result<String, Er
 }
 
 /// `var()`, with its method `has_var`.
-#[derive(Debug)]
 pub(super) struct Variables;
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("<function var>")
+    }
+}
 
 impl Variables {
     fn value(state: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {

@@ -136,3 +136,22 @@ impl Object for Set {
         Ok(answer)
     }
 }
+
+/// How two sets stand to each other: a part of the other is less; none where neither is. None at all if they are no
+/// sets.
+pub(in crate::jinja) fn compare_sets(left: &Value, right: &Value) -> Option<Option<Ordering>> {
+    let left = left.downcast_object_ref::<Set>()?.members();
+    let right = right.downcast_object_ref::<Set>()?.members();
+    Some(match (left.is_subset(&right), right.is_subset(&left)) {
+        (true, true) => Some(Ordering::Equal),
+        (true, false) => Some(Ordering::Less),
+        (false, true) => Some(Ordering::Greater),
+        (false, false) => None,
+    })
+}
+
+/// `left - right` of two sets.
+pub(in crate::jinja) fn subtract_sets(left: &Value, right: &Value) -> Option<Value> {
+    let (left, right) = (left.downcast_object_ref::<Set>()?, right.downcast_object_ref::<Set>()?.members());
+    Some(set_value(left.members().into_iter().filter(|member| !right.contains(member))))
+}

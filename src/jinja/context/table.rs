@@ -175,6 +175,12 @@ pub(super) fn agate_type(column_type: &ColumnType) -> &'static str {
     match column_type {
         ColumnType::Boolean => "Boolean",
         ColumnType::BigInt => "Integer",
+        ColumnType::Other(word)
+            if word.to_ascii_uppercase().ends_with("INT") || word.eq_ignore_ascii_case("integer") =>
+        {
+            "Integer"
+        }
+        ColumnType::Other(word) if word.eq_ignore_ascii_case("float") => "Number",
         ColumnType::Decimal(..) | ColumnType::Double => "Number",
         ColumnType::Date => "Date",
         ColumnType::Timestamp | ColumnType::TimestampTz => "DateTime",
@@ -436,6 +442,5 @@ fn write_short(formatter: &mut fmt::Formatter<'_>, class: &str, values: &[Value]
     if values.len() > 5 {
         shown.push("...".to_owned());
     }
-    let comma = if shown.len() == 1 { "," } else { "" };
-    write!(formatter, "<agate.{class}: ({}{comma})>", shown.join(", "))
+    write!(formatter, "<agate.{class}: ({})>", shown.join(", "))
 }

@@ -33,6 +33,11 @@ pub(super) fn arithmetic(method: &str, this: &Value, other: &Value) -> Option<Re
     moment::arithmetic(method, this, other).or_else(|| span::arithmetic(method, this, other))
 }
 
+/// A date or time as `'{:%Y}'.format(…)` writes it; none if the value is neither.
+pub(super) fn formatted(value: &Value, pattern: &str) -> Option<Result<String, Error>> {
+    moment::formatted(value, pattern)
+}
+
 /// A module or a class: members by name, and perhaps what calling it makes.
 struct Members {
     name: &'static str,

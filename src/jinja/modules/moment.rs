@@ -513,3 +513,16 @@ pub(super) fn arithmetic(method: &str, this: &Value, other: &Value) -> Option<Re
         _ => None,
     }
 }
+
+/// A date, a time or a moment as `strftime` writes it; none if the value is none of them.
+pub(super) fn formatted(value: &Value, pattern: &str) -> Option<Result<String, Error>> {
+    if let Some(moment) = value.downcast_object_ref::<Moment>() {
+        return Some(format::strftime(&moment.naive, moment.zone, pattern));
+    }
+    if let Some(date) = value.downcast_object_ref::<Date>() {
+        return Some(format::strftime(&NaiveDateTime::new(date.0, NaiveTime::default()), None, pattern));
+    }
+    let time = value.downcast_object_ref::<Time>()?;
+    let first_day = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap_or_default();
+    Some(format::strftime(&NaiveDateTime::new(first_day, time.0), None, pattern))
+}

@@ -7,6 +7,7 @@ mod errors;
 mod instructions;
 mod language;
 mod library;
+mod properties;
 mod resolution;
 mod traces;
 
