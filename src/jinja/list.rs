@@ -143,7 +143,7 @@ impl Object for List {
             "append" => self.push(arguments.required("object")?),
             "extend" => {
                 let items = super::value::members(&arguments.required("iterable")?)?;
-                super::operators::check_size(items.len().saturating_add(lock(&self.0).len()))?;
+                super::operators::check_length(items.len().saturating_add(lock(&self.0).len()))?;
                 lock(&self.0).extend(items);
             }
             "insert" => {

@@ -10,13 +10,23 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-/// The largest text or list that an operator or filter makes, in bytes or items.
-const LARGEST: usize = 100_000_000;
+/// The largest text that an operator or filter makes, in bytes.
+const LARGEST_TEXT: usize = 100_000_000;
+/// The longest list that an operator or filter makes.
+const LONGEST_LIST: usize = 2_000_000;
 
-/// Refuses texts and lists that only a mistake can make.
-pub(super) fn check_size(size: usize) -> Result<(), Error> {
-    if size > LARGEST {
-        return Err(invalid(format!("the result is too large: at most {LARGEST} bytes or items are allowed")));
+/// Refuses texts that only a mistake can make.
+pub(super) fn check_size(bytes: usize) -> Result<(), Error> {
+    if bytes > LARGEST_TEXT {
+        return Err(invalid(format!("the result is too large: a text has at most {LARGEST_TEXT} bytes")));
+    }
+    Ok(())
+}
+
+/// Refuses lists that only a mistake can make.
+pub(super) fn check_length(items: usize) -> Result<(), Error> {
+    if items > LONGEST_LIST {
+        return Err(invalid(format!("the result is too large: a list has at most {LONGEST_LIST} items")));
     }
     Ok(())
 }
@@ -266,7 +276,7 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
         return concatenate(left, right);
     }
     if is_sequence(left) && is_sequence(right) && left.is_tuple() == right.is_tuple() {
-        check_size(left.len().unwrap_or(0).saturating_add(right.len().unwrap_or(0)))?;
+        check_length(left.len().unwrap_or(0).saturating_add(right.len().unwrap_or(0)))?;
         let items = left.try_iter()?.chain(right.try_iter()?);
         return Ok(if left.is_tuple() { tuple(items) } else { list(items) });
     }
@@ -312,7 +322,8 @@ fn multiply(left: &Value, right: &Value) -> Result<Value, Error> {
         let length = value.as_str().map(str::len).or_else(|| value.len()).unwrap_or(0);
         let is_repeated = value.as_str().is_some() || is_sequence(value);
         if is_repeated {
-            check_size(length.saturating_mul(times))?;
+            let total = length.saturating_mul(times);
+            if value.as_str().is_some() { check_size(total)? } else { check_length(total)? }
         }
         if let Some(text) = value.as_str() {
             return Ok(Value::from(text.repeat(times)));

@@ -3,7 +3,7 @@
 use super::super::comparison::sorted_by_key;
 use super::super::dict::View;
 use super::super::native::Arguments;
-use super::super::operators::{Operator, check_size};
+use super::super::operators::{Operator, check_length, check_size};
 use super::super::runtime::is_soft_undefined;
 use super::super::value::{hashable, invalid, list, members, repr, text, tuple, type_name};
 use super::Filter;
@@ -229,7 +229,7 @@ fn positive(arguments: &mut Arguments<'_>, name: &str) -> Result<usize, Error> {
     let count = usize::try_from(arguments.integer(name)?).ok().filter(|count| *count > 0);
     let count = count.ok_or_else(|| invalid(format!("'{name}' must be greater than 0")))?;
     // Groups are filled up, columns are made even if they are empty.
-    check_size(count)?;
+    check_length(count)?;
     Ok(count)
 }
 

@@ -178,8 +178,7 @@ fn endless_recursion_is_an_error() {
 #[test]
 fn lists_that_contain_themselves_can_be_printed() {
     let text = super::render("{% set x = [1] %}{% do x.append(x) %}{{ x }}").unwrap();
-    assert!(text.starts_with("[1, [1, ["), "{text}");
-    assert!(text.contains("[...]"), "{text}");
+    assert_eq!(text, "[1, [...]]");
 }
 
 #[test]

@@ -25,7 +25,10 @@ fn one_expression_keeps_its_type() {
     );
     assert_eq!(evaluate("{{ 4 | as_text }}"), Value::from("4"));
     assert_eq!(evaluate("a{{ 4 }}"), Value::from("a4"));
-    assert!(evaluate("{{ [1] }}").downcast_object_ref::<List>().is_some());
+    assert!(evaluate("{{ var('x', [1]) }}").downcast_object_ref::<List>().is_some());
+    // What a constant writes is text, as in dbt; statements before an expression do not make it one.
+    assert_eq!(evaluate("{{ [1] }}"), Value::from("[1]"));
+    assert_eq!(evaluate("{% set x = 2 %}{{ x + 1 }}"), Value::from(3));
 }
 
 #[test]

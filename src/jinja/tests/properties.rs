@@ -3,8 +3,10 @@
 use super::{context_in, engine_with, file};
 use crate::diagnostic::{Style, render as draw};
 use crate::jinja::host::Phase;
-use crate::jinja::{Template, scan_docs, scan_macro_file};
+use crate::jinja::{Engine, Template, scan_docs, scan_macro_file};
 use proptest::prelude::*;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
 /// Pieces that templates are made of, put together in any order.
 const PIECES: [&str; 60] = [
@@ -139,15 +141,55 @@ fn expression() -> impl Strategy<Value = String> {
 
 /// Renders in both phases; what fails must be drawn.
 fn renders_or_says_why(text: &str) {
-    let engine = engine_with(&[("proj", "macros/endless.sql", "{% macro endless() %}{{ endless() }}{% endmacro %}")]);
+    static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
+        engine_with(&[("proj", "macros/endless.sql", "{% macro endless() %}{{ endless() }}{% endmacro %}")])
+    });
+    let engine = &*ENGINE;
     let source = file("models/m.sql", text);
     for phase in [Phase::Parse, Phase::Execute] {
         let rendered =
-            Template::whole(&source).and_then(|template| engine.render(&template, &context_in(&engine, phase).0));
+            Template::whole(&source).and_then(|template| engine.render(&template, &context_in(engine, phase).0));
         if let Err(found) = rendered {
             assert!(!draw(&found, Style::Plain).is_empty());
         }
     }
+}
+
+/// The templates of `tests/jinja/cases/`, as a place to start from.
+fn templates() -> &'static [String] {
+    static TEMPLATES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jinja/cases");
+        let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let texts = paths.iter().map(|path| std::fs::read_to_string(path).unwrap());
+        let cases = texts.flat_map(|text| text.split("\n=== ").skip(1).map(str::to_owned).collect::<Vec<_>>());
+        cases.filter_map(|case| Some(case.split_once('\n')?.1.split("\n--- ").next()?.to_owned())).collect()
+    });
+    &TEMPLATES
+}
+
+/// A template with parts of it left out, doubled, or replaced by parts of another one.
+fn mutated() -> impl Strategy<Value = String> {
+    let index = || any::<prop::sample::Index>();
+    let change = (0..3u8, index(), index(), index(), index());
+    (index(), prop::collection::vec(change, 1..5)).prop_map(|(first, changes)| {
+        let mut letters: Vec<char> = first.get(templates()).chars().collect();
+        for (kind, from, to, other, length) in changes {
+            let (from, to) = (from.index(letters.len() + 1), to.index(letters.len() + 1));
+            let (from, to) = (from.min(to), from.max(to).min(from.min(to) + 12));
+            let part: Vec<char> = match kind {
+                0 => vec![],
+                1 => letters[from..to].repeat(2),
+                _ => {
+                    let other: Vec<char> = other.get(templates()).chars().collect();
+                    let start = length.index(other.len() + 1);
+                    other[start..other.len().min(start + 12)].to_vec()
+                }
+            };
+            letters.splice(from..to, part);
+        }
+        letters.into_iter().collect()
+    })
 }
 
 proptest! {
@@ -165,6 +207,12 @@ proptest! {
         // What docs blocks there are does not matter; that they are looked for without a panic does.
         let _ = scan_docs(&source);
         renders_or_says_why(&text);
+    }
+
+    #[test]
+    fn changed_templates_have_a_text_or_a_reason(text in mutated().prop_filter("loops in loops take long", |text| text.matches("for").count() < 3)) {
+        renders_or_says_why(&text);
+        let _ = scan_macro_file("proj", &file("macros/m.sql", &text));
     }
 
     #[test]
