@@ -23,7 +23,6 @@ impl SilentHost {
     }
 
     /// The host of a node that has a relation.
-    #[allow(dead_code, reason = "some of those who share this file have no node")]
     #[must_use]
     pub fn of(mut self, node: &Node) -> Self {
         self.id = Some(node.unique_id.clone());
