@@ -3,7 +3,6 @@
 use super::body::{self, Body, Purpose, Unit};
 use super::definition::MacroDefinition;
 use super::environment;
-use super::environment;
 use super::error::{syntax_error, to_diagnostic, word_at};
 use super::host::Phase;
 use super::marks::{FIRST_MARK, MARK};
