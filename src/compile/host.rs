@@ -77,7 +77,7 @@ impl NodeHost {
     }
 
     /// dbt builds the DAG from what parse saw: a reference that only shows up now could run too early.
-    fn check_declared(&self, target: &UniqueId, call: &str) -> Result<(), HostError> {
+    fn check_declared(&self, target: &UniqueId, name: &str) -> Result<(), HostError> {
         let Some(node) = self.this_node() else { return Ok(()) };
         let known = node.resource_type == ResourceType::Operation
             || node.unique_id == *target
@@ -88,7 +88,7 @@ impl NodeHost {
         Err(refused(
             Code::UnknownRef,
             format!("`{}` refers to `{target}` only now, so it could run before it", node.name),
-            Some(format!("name it where it is always read: add `-- depends_on: {{{{ {call} }}}}` to the model")),
+            Some(format!("name it where it is always read: add `-- depends_on: {{{{ ref('{name}') }}}}` to the model")),
         ))
     }
 }
@@ -122,7 +122,7 @@ impl Host for NodeHost {
                 help,
             ));
         };
-        self.check_declared(&target.unique_id, &format!("ref('{}')", call.name))?;
+        self.check_declared(&target.unique_id, &call.name)?;
         if target.is_ephemeral() {
             let mut used = self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner);
             if !used.contains(&target.unique_id) {
@@ -151,7 +151,7 @@ impl Host for NodeHost {
             let message = format!("there is no source `{}.{}`", call.source_name, call.table_name);
             return Err(refused(Code::UnknownSource, message, None));
         };
-        self.check_declared(&source.unique_id, &format!("source('{}', '{}')", call.source_name, call.table_name))?;
+        // Nothing runs before a source, so unlike a model it may show up only now, as in dbt.
         match &self.surroundings.source {
             Some(replaced) if replaced.source == source.unique_id => Ok(replaced.relation.clone()),
             _ => Ok(Relation { name: source.relation.clone(), relation_type: None }),

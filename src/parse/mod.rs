@@ -23,7 +23,7 @@ mod sources;
 
 use crate::diagnostic::{Diagnostics, Result};
 use crate::jinja::Engine;
-use crate::jinja::context::{ContextSettings, Warehouse, shared};
+use crate::jinja::context::{ContextSettings, RuntimeSettings, Warehouse, shared};
 use crate::manifest::Manifest;
 use crate::name::ResourceType;
 use crate::project::profile::Warehouse as TargetWarehouse;
@@ -124,6 +124,16 @@ fn settings(project: &Project, options: &ParseOptions) -> ContextSettings {
         dbt_version: DBT_VERSION.to_owned(),
         invocation_args: options.invocation_args.clone(),
         metadata_envs: metadata,
+        runtime: RuntimeSettings {
+            profile_name: project.target.profile_name.clone(),
+            packages: project
+                .packages
+                .iter()
+                .map(|package| (package.name().to_owned(), package.config.version.clone()))
+                .collect(),
+            variables: project.root_package().config.variables.clone(),
+            cli_variables: (*project.variables).clone(),
+        },
     }
 }
 

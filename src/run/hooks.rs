@@ -13,6 +13,7 @@ use crate::name::{ResourceType, UniqueId};
 use crate::sql::split_statements;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The tag of hooks before everything.
 pub const ON_RUN_START: &str = "on-run-start";
@@ -29,6 +30,9 @@ pub fn run(run: &Run, master: &Arc<WorkerSession>, kind: &str, results: Option<&
             node.resource_type == ResourceType::Operation && node.config.tags().iter().any(|tag| tag == kind)
         })
         .collect();
+    if hooks.is_empty() {
+        return vec![];
+    }
     hooks.sort_by_key(|node| (node.package_name == manifest.project_name, node.package_name.clone(), node.hook_index));
     let run_end = results.map(|results| run_end(run, results));
     let mut ended = Vec::new();
@@ -106,21 +110,43 @@ fn send(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<Run
 /// What `on-run-end` hooks see of the run.
 fn run_end(run: &Run, results: &[NodeResult]) -> RunEnd {
     let manifest = run.compiler.manifest();
-    let node = |id: &UniqueId| {
-        let source = || manifest.sources.get(id).map(source_json);
-        manifest.nodes.get(id).map(node_json).or_else(source)
+    let node = |result: &NodeResult| {
+        let Some(node) = manifest.nodes.get(&result.unique_id) else {
+            return manifest.sources.get(&result.unique_id).map(source_json);
+        };
+        let mut shown = node_json(node);
+        shown.insert("compiled".to_owned(), json!(result.compiled_code.is_some()));
+        shown.insert("compiled_code".to_owned(), json!(result.compiled_code.as_deref()));
+        Some(shown)
     };
     let shown = |result: &NodeResult| -> Json {
         json!({
             "status": result.status.as_str(),
+            "timing": timing(run, result),
             "message": result.message,
             "failures": result.failures,
             "unique_id": result.unique_id.as_str(),
             "thread_id": format!("Thread-{}", result.thread),
             "execution_time": (result.timing.end.saturating_sub(result.timing.compile_start)).as_secs_f64(),
             "adapter_response": {"_message": result.response.message, "rows_affected": result.response.rows_affected},
-            "node": node(&result.unique_id),
+            "node": node(result),
         })
     };
     RunEnd { results: results.iter().map(shown).collect(), schemas: run.plan.schemas(manifest) }
+}
+
+/// The steps of a node as `run_results.json` has them; a skipped node has none.
+fn timing(run: &Run, result: &NodeResult) -> Vec<Json> {
+    if result.status == Status::Skipped {
+        return vec![];
+    }
+    let at = |since: Duration| {
+        let moment = run.options.started_at + chrono::Duration::from_std(since).unwrap_or_default();
+        moment.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+    };
+    let Timing { compile_start, execute_start, end } = result.timing;
+    [("compile", compile_start, execute_start), ("execute", execute_start, end)]
+        .into_iter()
+        .map(|(name, from, to)| json!({"name": name, "started_at": at(from), "completed_at": at(to)}))
+        .collect()
 }

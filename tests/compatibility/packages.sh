@@ -5,7 +5,8 @@
 #
 # CHECKOUT and each DEPENDENCY (the packages that it needs) are directories of a package's source; ARGUMENTs go to
 # both. DBT and STRATA name the binaries [dbt, strata], WORK a directory for what is written [a temporary one],
-# PYTHON the interpreter [python3].
+# TESTS the project within the package [integration_tests], SCHEMA the target's schema [main], PYTHON the
+# interpreter [python3].
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,14 +16,14 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
     shift
 done
 [ $# -gt 0 ] && shift
-[ ${#checkouts[@]} -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
+[ ${#checkouts[@]} -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
 work=${WORK:-$(mktemp -d)}
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 rm -rf "$work/package" "$work/dbt" "$work/strata"
 
 cp -R "${checkouts[0]}" "$work/package"
-project=$work/package/integration_tests
+project=$work/package/${TESTS:-integration_tests}
 rm -rf "$project/dbt_packages" "$project/target"
 mkdir -p "$project/dbt_packages" "$work/dbt" "$work/strata"
 for checkout in "${checkouts[@]}"; do
@@ -31,14 +32,14 @@ for checkout in "${checkouts[@]}"; do
     tar -C "$checkout" --exclude=./integration_tests --exclude=./.git -cf - . |
         tar -C "$project/dbt_packages/$name" -xf -
 done
-cat > "$work/profiles.yml" <<'END'
+cat > "$work/profiles.yml" <<END
 compatibility:
   target: duckdb
   outputs:
     duckdb:
       type: duckdb
       path: "{{ env_var('COMPATIBILITY_DIRECTORY') }}/warehouse.duckdb"
-      schema: main
+      schema: ${SCHEMA:-main}
       threads: 4
 END
 

@@ -11,7 +11,7 @@ use strata::adapter::{
 };
 use strata::diagnostic::{Code, Diagnostic, SourceFile, Span};
 use strata::jinja::context::{
-    ContextSettings, NodeContext, NodeHandle, Warehouse, node_values, relation_from_value, shared,
+    ContextSettings, NodeContext, NodeHandle, RuntimeSettings, Warehouse, node_values, relation_from_value, shared,
 };
 use strata::jinja::host::{Host, HostError, Phase, Session};
 use strata::jinja::{Engine, PackageKind, RegistryBuilder, RenderContext, Value, from_json, scan_macro_file};
@@ -175,6 +175,7 @@ fn engine(warehouse: Warehouse, flags: &Json) -> Arc<Engine> {
         dbt_version: ContextSettings::COMPATIBLE_DBT_VERSION.to_owned(),
         invocation_args: ConfigMap::new(),
         metadata_envs: std::collections::BTreeMap::new(),
+        runtime: RuntimeSettings::default(),
     };
     Engine::new(registry, shared(&settings))
 }

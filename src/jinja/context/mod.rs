@@ -77,6 +77,21 @@ pub struct ContextSettings {
     pub invocation_args: Map<String, Json>,
     /// `dbt_metadata_envs`: environment variables that start with `DBT_ENV_CUSTOM_ENV_`, without that prefix.
     pub metadata_envs: BTreeMap<String, String>,
+    /// What `ref.config` shows beside what stands here already.
+    pub runtime: RuntimeSettings,
+}
+
+/// What packages read from `builtins.ref.config`, dbt's own configuration of the invocation.
+#[derive(Debug, Clone, Default)]
+pub struct RuntimeSettings {
+    /// The profile's name.
+    pub profile_name: String,
+    /// Names and versions of all packages, the root project among them.
+    pub packages: Vec<(String, Option<String>)>,
+    /// The root project's `vars:` as written.
+    pub variables: Map<String, Json>,
+    /// `--vars`.
+    pub cli_variables: Map<String, Json>,
 }
 
 impl ContextSettings {
@@ -95,10 +110,12 @@ pub fn shared(settings: &ContextSettings) -> Vec<(&'static str, Value)> {
     let target = json_record("target", &settings.target);
     let relation_class = Value::from_object(relation_class::RelationClass { warehouse, quoting: settings.quoting });
     let column_class = Value::from_object(column::ColumnClass { warehouse });
+    let runtime = runtime_config(settings, target.clone());
+    let resolver = |function: Value| Value::from_object(reference::Resolver { function, config: runtime.clone() });
     let mut values = functions::functions();
     values.extend([
-        ("ref", reference::ref_function(warehouse, empty)),
-        ("source", reference::source_function(warehouse, empty)),
+        ("ref", resolver(reference::ref_function(warehouse, empty))),
+        ("source", resolver(reference::source_function(warehouse, empty))),
         ("var", Value::from_object(reference::Variables)),
         ("env_var", native("env_var", reference::environment_variable)),
         ("config", Value::from_object(config::Config)),
@@ -141,6 +158,33 @@ pub fn shared(settings: &ContextSettings) -> Vec<(&'static str, Value)> {
     let builtins = Record::value("builtins", values.iter().map(|(name, value)| (*name, value.clone())));
     values.push(("builtins", builtins));
     values
+}
+
+/// `ref.config`: the project, its packages and the target.
+fn runtime_config(settings: &ContextSettings, credentials: Value) -> Value {
+    let RuntimeSettings { profile_name, packages, variables, cli_variables } = &settings.runtime;
+    let package = |(name, version): &(String, Option<String>)| {
+        let fields = [("project_name", Value::from(name.as_str())), ("version", Value::from(version.clone()))];
+        (Value::from(name.as_str()), Record::value("package", fields))
+    };
+    let version =
+        packages.iter().find(|(name, _)| *name == settings.project_name).and_then(|(_, version)| version.clone());
+    let variables = variables.clone();
+    Record::value(
+        "config",
+        [
+            ("project_name", Value::from(settings.project_name.as_str())),
+            ("version", Value::from(version)),
+            ("profile_name", Value::from(profile_name.as_str())),
+            ("target_name", credentials.get_attr("name").unwrap_or_default()),
+            ("threads", credentials.get_attr("threads").unwrap_or_default()),
+            ("credentials", credentials),
+            ("dependencies", dict(packages.iter().map(package))),
+            ("vars", node::LazyDict::value(move || variables.clone())),
+            ("cli_vars", from_json(&Json::Object(cli_variables.clone()))),
+            ("args", json_record("args", &settings.invocation_args)),
+        ],
+    )
 }
 
 fn adapter_value(settings: &ContextSettings) -> Value {

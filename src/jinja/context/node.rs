@@ -2,7 +2,7 @@
 
 use super::config::complete_config;
 use crate::jinja::from_json;
-use crate::jinja::value::Dict;
+use crate::jinja::value::{Dict, dict, list};
 use crate::manifest::{Column, ConfigMap, MacroEntry, Manifest, Node, Source, SourceFreshness};
 use crate::name::{ResourceType, UniqueId};
 use indexmap::IndexMap;
@@ -35,28 +35,40 @@ impl NodeHandle {
 /// A dict that is filled when it is first looked at. From then on it is a dict as any other: it can be changed.
 /// Where dbt has an object, templates may also call its `to_dict()`.
 pub(super) struct LazyDict {
-    make: Box<dyn Fn() -> Map<String, Json> + Send + Sync>,
+    make: Box<dyn Fn() -> Value + Send + Sync>,
     made: OnceLock<Option<Arc<Dict>>>,
 }
 
 impl LazyDict {
     pub(super) fn value(make: impl Fn() -> Map<String, Json> + Send + Sync + 'static) -> Value {
+        Self::of(move || from_json(&Json::Object(make())))
+    }
+
+    fn of(make: impl Fn() -> Value + Send + Sync + 'static) -> Value {
         Value::from_object(Self { make: Box::new(make), made: OnceLock::new() })
     }
 
-    /// One result of a run: a dict, and so is its node.
+    /// One result of a run: a dict, and so are its node and the steps of its timing.
     pub(super) fn result(result: &Json) -> Value {
         let filled = from_json(result);
-        if let (Some(dict), Some(node)) = (filled.downcast_object_ref::<Dict>(), result.get("node")) {
-            let node = node.clone();
-            dict.insert(Value::from("node"), Self::value(move || object(node.clone())));
+        if let Some(dict) = filled.downcast_object_ref::<Dict>() {
+            let lazy = |json: &Json| {
+                let json = json.clone();
+                Self::value(move || object(json.clone()))
+            };
+            if let Some(node) = result.get("node") {
+                dict.insert(Value::from("node"), lazy(node));
+            }
+            if let Some(steps) = result.get("timing").and_then(Json::as_array) {
+                dict.insert(Value::from("timing"), list(steps.iter().map(lazy)));
+            }
         }
         let made = OnceLock::from(filled.downcast_object::<Dict>());
-        Value::from_object(Self { make: Box::new(Map::new), made })
+        Value::from_object(Self { make: Box::new(Value::default), made })
     }
 
     fn dict(&self) -> Option<&Arc<Dict>> {
-        self.made.get_or_init(|| from_json(&Json::Object((self.make)())).downcast_object::<Dict>()).as_ref()
+        self.made.get_or_init(|| (self.make)().downcast_object::<Dict>()).as_ref()
     }
 }
 
@@ -119,82 +131,25 @@ pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Val
     })
 }
 
+/// The parts of dbt's graph beside `nodes` and `sources`. strata does not read them, so they are empty.
+const OTHER_GRAPH_PARTS: [&str; 7] =
+    ["exposures", "functions", "groups", "metrics", "semantic_models", "saved_queries", "unit_tests"];
+
 /// The dict `graph`: every enabled node and source as dbt's manifest shows it. Make it once for a manifest
-/// and hand it to every render; what no template looks at costs nothing.
+/// and hand it to every render; what no template looks at costs nothing. Packages keep things of their own in it
+/// for the rest of the run, so it can be changed.
 pub fn graph_value(manifest: &Arc<Manifest>) -> Value {
-    let nodes = Arc::clone(manifest);
-    let sources = Arc::clone(manifest);
-    Value::from_object(Graph {
-        nodes: OnceLock::new(),
-        sources: OnceLock::new(),
-        make_nodes: Box::new(move || {
-            members(nodes.nodes.keys(), |id| {
-                let (manifest, id) = (Arc::clone(&nodes), id.clone());
-                LazyDict::value(move || manifest.nodes.get(&id).map(node_json).unwrap_or_default())
-            })
-        }),
-        make_sources: Box::new(move || members(sources.sources.keys(), |id| source_value(&sources, id))),
+    let manifest = Arc::clone(manifest);
+    LazyDict::of(move || {
+        let node = |id: &UniqueId| {
+            let (manifest, id) = (Arc::clone(&manifest), id.clone());
+            LazyDict::value(move || manifest.nodes.get(&id).map(node_json).unwrap_or_default())
+        };
+        let nodes = dict(manifest.nodes.keys().map(|id| (Value::from(id.as_str()), node(id))));
+        let sources = dict(manifest.sources.keys().map(|id| (Value::from(id.as_str()), source_value(&manifest, id))));
+        let others = OTHER_GRAPH_PARTS.map(|part| (Value::from(part), dict::<Value>([])));
+        dict([(Value::from("nodes"), nodes), (Value::from("sources"), sources)].into_iter().chain(others))
     })
-}
-
-fn members<'a>(ids: impl Iterator<Item = &'a UniqueId>, make: impl Fn(&UniqueId) -> Value) -> Value {
-    crate::jinja::value::dict(ids.map(|id| (Value::from(id.as_str()), make(id))))
-}
-
-type MakeMembers = Box<dyn Fn() -> Value + Send + Sync>;
-
-struct Graph {
-    nodes: OnceLock<Value>,
-    sources: OnceLock<Value>,
-    make_nodes: MakeMembers,
-    make_sources: MakeMembers,
-}
-
-/// The parts of dbt's graph. Those that strata does not read are empty.
-const GRAPH_PARTS: &[&str] = &[
-    "exposures",
-    "functions",
-    "groups",
-    "metrics",
-    "nodes",
-    "sources",
-    "semantic_models",
-    "saved_queries",
-    "unit_tests",
-];
-
-impl fmt::Debug for Graph {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("<graph>")
-    }
-}
-
-impl Object for Graph {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Map
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match key.as_str()? {
-            "nodes" => Some(self.nodes.get_or_init(|| (self.make_nodes)()).clone()),
-            "sources" => Some(self.sources.get_or_init(|| (self.make_sources)()).clone()),
-            key if GRAPH_PARTS.contains(&key) => Some(crate::jinja::value::dict::<Value>([])),
-            _ => None,
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(GRAPH_PARTS)
-    }
-
-    fn call_method(self: &Arc<Self>, state: &mut State, method: &str, values: &[Value]) -> Result<Value, Error> {
-        let parts = GRAPH_PARTS.iter().map(|part| {
-            let key = Value::from(*part);
-            let value = self.get_value(&key).unwrap_or_default();
-            (key, value)
-        });
-        crate::jinja::value::dict(parts).call_method(state, method, values)
-    }
 }
 
 /// A node as dbt's manifest shows it, absent values as null. Values that strata does not keep (times, checksums of

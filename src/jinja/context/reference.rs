@@ -14,6 +14,32 @@ use minijinja::{Error, State};
 use std::fmt;
 use std::sync::Arc;
 
+/// `ref` and `source`: functions that also show dbt's configuration of the invocation, as `config`.
+pub(super) struct Resolver {
+    pub function: Value,
+    pub config: Value,
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", self.function)
+    }
+}
+
+impl Object for Resolver {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        (key.as_str()? == "config").then(|| self.config.clone())
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State, values: &[Value]) -> Result<Value, Error> {
+        self.function.call(state, values)
+    }
+}
+
 /// `ref()` for this warehouse; under `--empty`, what it gives has no rows.
 pub(super) fn ref_function(warehouse: Warehouse, empty: bool) -> Value {
     native("ref", move |state, mut arguments| {

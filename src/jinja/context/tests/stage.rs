@@ -3,7 +3,9 @@
 use crate::adapter::{Answer, Cell, ColumnType, DatabaseError, DatabaseErrorKind, Relation, Response, Table};
 use crate::diagnostic::Span;
 use crate::diagnostic::{Code, Diagnostic, SourceFile};
-use crate::jinja::context::{ContextSettings, NodeContext, NodeHandle, Warehouse, graph_value, node_values, shared};
+use crate::jinja::context::{
+    ContextSettings, NodeContext, NodeHandle, RuntimeSettings, Warehouse, graph_value, node_values, shared,
+};
 use crate::jinja::host::{FailedStatement, Host, HostError, Phase, Session};
 use crate::jinja::{Engine, PackageKind, RegistryBuilder, RenderContext, Template, scan_macro_file};
 use crate::manifest::{ConfigMap, DependsOn, Manifest, Node, NodeConfig, RefCall, Source, SourceCall};
@@ -113,6 +115,10 @@ impl Stage {
             dbt_version: ContextSettings::COMPATIBLE_DBT_VERSION.to_owned(),
             invocation_args: object(&json!({"which": "run"})),
             metadata_envs: BTreeMap::from([("JOB".to_owned(), "7".to_owned())]),
+            runtime: RuntimeSettings {
+                packages: vec![("shop".to_owned(), Some("1.2".to_owned())), ("dates".to_owned(), None)],
+                ..RuntimeSettings::default()
+            },
         }
     }
 

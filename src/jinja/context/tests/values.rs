@@ -167,17 +167,20 @@ fn values_of_the_invocation() {
 fn hooks_at_the_end_see_the_results() {
     let stage = Stage::default();
     let engine = stage.engine();
-    let results = vec![json!({"status": "success", "failures": null, "node": {"unique_id": "model.shop.orders"}})];
+    let results = vec![json!({
+        "status": "success", "failures": null, "node": {"unique_id": "model.shop.orders"},
+        "timing": [{"name": "compile", "started_at": "2024-01-02T03:04:05.000000Z"}],
+    })];
     let schemas = vec![(Some("db".to_owned()), "b".to_owned()), (None, "a".to_owned())];
     let end = NodeContext { run_end: Some(RunEnd { results, schemas }), execute: true, ..NodeContext::default() };
     let context = stage.context_with(&engine, end);
     let text = "{% for r in results %}{{ r.node.unique_id }} {{ r.status == 'success' }} {{ r.failures }} \
-                {{ r.to_dict().node.to_dict() }}{% endfor %} {{ schemas }} {{ database_schemas }} {{ this }}";
+                {{ r.to_dict().node.to_dict() }} {{ r.timing[0].to_dict().started_at }}{% endfor %} {{ schemas }} {{ database_schemas }} {{ this }}";
     let file = crate::diagnostic::SourceFile::new("hook.sql", text);
     let template = crate::jinja::Template::whole(&file).expect("right");
     assert_eq!(
         engine.render(&template, &context).expect("renders").text,
-        "model.shop.orders True None {'unique_id': 'model.shop.orders'} ['a', 'b'] [('db', 'b'), (None, 'a')] None"
+        "model.shop.orders True None {'unique_id': 'model.shop.orders'} 2024-01-02T03:04:05.000000Z ['a', 'b'] [('db', 'b'), (None, 'a')] None"
     );
 }
 
@@ -226,6 +229,19 @@ fn nodes_are_dicts_as_in_the_manifest() {
                 "['source.shop.files.t'] {} True",
             ),
             ("{{ tojson(model.depends_on) }}", r#"{"macros": [], "nodes": []}"#),
+            // Packages keep things in the graph: what was put there is there when it is looked for.
+            (
+                "{% do graph.setdefault('kept', {}).update({'a': 1}) %}{{ graph.setdefault('kept', {}) }} {{ graph.kept.a }}",
+                "{'a': 1} 1",
+            ),
+            (
+                "{% set config = builtins.ref.config %}{{ config.project_name }} {{ config.dependencies['shop'].version }} {{ config.dependencies.dates.version }}",
+                "shop 1.2 None",
+            ),
+            (
+                "{{ source.config.vars.to_dict() }} {{ ref.config.args.which }} {{ ref.config.target_name }}",
+                "{} run dev",
+            ),
         ],
     );
 }
