@@ -232,6 +232,17 @@ fn listing_in_every_form() {
 }
 
 #[test]
+fn a_source_may_show_up_only_when_a_model_is_compiled() {
+    let stage = Stage::shop();
+    stage.write("models/late.sql", "{% if execute %}select * from {{ source('crm', 'people') }}{% endif %}\n");
+    stage.write("models/crm.yml", "sources:\n  - name: crm\n    tables: [{name: people}]\n");
+    let ended = stage.run(&["compile", "-q", "-s", "late"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    let compiled = fs::read_to_string(stage.path().join("target/compiled/shop/models/late.sql")).expect("compiled");
+    assert!(compiled.contains(r#"from "shop"."crm"."people""#), "{compiled}");
+}
+
+#[test]
 fn a_build_that_fails_is_mended_and_retried() {
     let stage = Stage::shop();
     insta::assert_snapshot!("build_fails", stage.run(&["build", "--threads", "1"]).shown());

@@ -267,6 +267,7 @@ pub(crate) mod fixture {
             freshness: Some(SourceFreshness { warn_after: Some((1, "day".into())), error_after: None, filter: None }),
             columns: IndexMap::from([("id".to_owned(), column)]),
             config: NodeConfig::default(),
+            external: None,
             connector: None,
             extract: None,
         };

@@ -227,7 +227,7 @@ impl Serialize for SourceShape<'_> {
         map.serialize_entry("loaded_at_field", &source.loaded_at_field)?;
         map.serialize_entry("loaded_at_query", &source.loaded_at_query)?;
         map.serialize_entry("freshness", &freshness)?;
-        map.serialize_entry("external", &())?;
+        map.serialize_entry("external", &source.external_shape())?;
         map.serialize_entry("description", &source.description)?;
         map.serialize_entry("columns", &Columns(&source.columns))?;
         map.serialize_entry("meta", &object(source.config.get("meta")))?;

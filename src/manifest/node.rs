@@ -207,6 +207,8 @@ pub struct Source {
     pub columns: IndexMap<String, Column>,
     /// The merged config (`enabled`, `meta`, `tags`, …).
     pub config: NodeConfig,
+    /// `external:`, how the table is made from files. strata makes none: packages read it.
+    pub external: Option<ConfigMap>,
     /// The system to fetch from, as written in `connector:` of the source; Jinja in it is rendered when used.
     pub connector: Option<Arc<Yaml>>,
     /// What to fetch, as written in `extract:` of the table.
@@ -222,6 +224,15 @@ impl Source {
     /// `crm.customers`, as people call it.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.source_name, self.name)
+    }
+
+    /// `external:` as dbt's manifest shows it: the keys that every external table has, and those that were given.
+    pub fn external_shape(&self) -> Option<ConfigMap> {
+        let given = self.external.as_ref()?;
+        let keys = ["location", "file_format", "row_format", "tbl_properties", "partitions"];
+        let mut shape: ConfigMap = keys.iter().map(|key| ((*key).to_owned(), Value::Null)).collect();
+        shape.extend(given.clone());
+        Some(shape)
     }
 }
 

@@ -130,6 +130,7 @@ fn of_table(
         }),
         columns: IndexMap::new(),
         config: NodeConfig::new(merging.values),
+        external: table.external.clone(),
         connector: described.connector.clone(),
         extract: table.extract.clone(),
     }

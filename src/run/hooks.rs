@@ -68,8 +68,8 @@ fn one(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<RunE
     let result = NodeResult {
         unique_id: hook.unique_id.clone(),
         status,
-        message: Some(diagnostic.as_ref().map_or_else(|| "OK".to_owned(), |found| found.message().to_owned())),
-        failures: None,
+        message: Some(diagnostic.as_ref().map_or_else(|| passed(hook), |found| found.message().to_owned())),
+        failures: Some(u64::from(status.is_failure())),
         response: Response::default(),
         diagnostic,
         timing: Timing { compile_start: start, execute_start: start, end },
@@ -79,6 +79,12 @@ fn one(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<RunE
     };
     (run.emit)(Event::NodeFinished { result: Box::new(result.clone()), index, label });
     result
+}
+
+/// dbt's sentence about a hook that is through: `shop.on-run-start.0 passed`.
+fn passed(hook: &Node) -> String {
+    let kind = if hook.config.tags().iter().any(|tag| tag == ON_RUN_START) { ON_RUN_START } else { ON_RUN_END };
+    format!("{}.{kind}.{} passed", hook.package_name, hook.hook_index.unwrap_or_default())
 }
 
 /// Renders a hook and runs its statements as one transaction. A hook that renders to nothing does nothing.

@@ -3,13 +3,14 @@
 use super::config::complete_config;
 use crate::jinja::from_json;
 use crate::jinja::value::{Dict, dict, list};
-use crate::manifest::{Column, ConfigMap, MacroEntry, Manifest, Node, Source, SourceFreshness};
+use crate::manifest::{Column, ConfigMap, MacroEntry, Manifest, Materialized, Node, Source, SourceFreshness};
 use crate::name::{ResourceType, UniqueId};
 use indexmap::IndexMap;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
 use minijinja::{Error, State};
 use serde_json::{Map, Value as Json, json};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -137,7 +138,8 @@ const OTHER_GRAPH_PARTS: [&str; 7] =
 
 /// The dict `graph`: every enabled node and source as dbt's manifest shows it. Make it once for a manifest
 /// and hand it to every render; what no template looks at costs nothing. Packages keep things of their own in it
-/// for the rest of the run, so it can be changed.
+/// for the rest of the run, so it can be changed. strata's own control tables are there only if something refers to
+/// them: packages go through all nodes to judge those of the project.
 pub fn graph_value(manifest: &Arc<Manifest>) -> Value {
     let manifest = Arc::clone(manifest);
     LazyDict::of(move || {
@@ -145,7 +147,12 @@ pub fn graph_value(manifest: &Arc<Manifest>) -> Value {
             let (manifest, id) = (Arc::clone(&manifest), id.clone());
             LazyDict::value(move || manifest.nodes.get(&id).map(node_json).unwrap_or_default())
         };
-        let nodes = dict(manifest.nodes.keys().map(|id| (Value::from(id.as_str()), node(id))));
+        let referred: BTreeSet<&UniqueId> = manifest.nodes.values().flat_map(|node| &node.depends_on.nodes).collect();
+        let shown = manifest
+            .nodes
+            .iter()
+            .filter(|(id, node)| node.config.materialized() != Materialized::Control || referred.contains(id));
+        let nodes = dict(shown.map(|(id, _)| (Value::from(id.as_str()), node(id))));
         let sources = dict(manifest.sources.keys().map(|id| (Value::from(id.as_str()), source_value(&manifest, id))));
         let others = OTHER_GRAPH_PARTS.map(|part| (Value::from(part), dict::<Value>([])));
         dict([(Value::from("nodes"), nodes), (Value::from("sources"), sources)].into_iter().chain(others))
@@ -222,9 +229,11 @@ pub fn macro_value(entry: &MacroEntry) -> Value {
 
 /// A source as dbt's manifest shows it, absent values as null.
 pub fn source_json(source: &Source) -> Map<String, Json> {
-    let config = complete_config(ResourceType::Source, source.config.values());
+    let mut config = complete_config(ResourceType::Source, source.config.values());
     let name = &source.relation_name;
-    let freshness = source.freshness.as_ref().map(freshness_json);
+    let freshness = freshness_json(source.freshness.as_ref());
+    config.insert("freshness".into(), freshness.clone());
+    config.insert("loaded_at_field".into(), json!(source.loaded_at_field));
     object(json!({
         "database": name.database, "schema": name.schema, "name": source.name, "resource_type": "source",
         "package_name": source.package_name, "path": source.original_file_path,
@@ -236,7 +245,7 @@ pub fn source_json(source: &Source) -> Map<String, Json> {
             "column": null,
         },
         "loaded_at_field": source.loaded_at_field, "loaded_at_query": source.loaded_at_query, "freshness": freshness,
-        "external": null, "description": source.description, "columns": columns_json(&source.columns),
+        "external": source.external_shape(), "description": source.description, "columns": columns_json(&source.columns),
         "meta": config.get("meta"), "source_meta": {}, "tags": config.get("tags"),
         "patch_path": null, "unrendered_config": {}, "relation_name": name.to_string(), "doc_blocks": [],
         "config": config,
@@ -254,15 +263,16 @@ fn ids(ids: &[UniqueId]) -> Vec<&str> {
     ids.iter().map(UniqueId::as_str).collect()
 }
 
-fn freshness_json(freshness: &SourceFreshness) -> Json {
-    let limit = |limit: &Option<(u64, String)>| {
-        let (count, period) = limit.as_ref().map(|(count, period)| (*count, period.as_str())).unzip();
+/// A source without `freshness:` has a threshold without limits.
+fn freshness_json(freshness: Option<&SourceFreshness>) -> Json {
+    let limit = |limit: Option<&(u64, String)>| {
+        let (count, period) = limit.map(|(count, period)| (*count, period.as_str())).unzip();
         json!({"count": count, "period": period})
     };
     json!({
-        "warn_after": limit(&freshness.warn_after),
-        "error_after": limit(&freshness.error_after),
-        "filter": freshness.filter,
+        "warn_after": limit(freshness.and_then(|freshness| freshness.warn_after.as_ref())),
+        "error_after": limit(freshness.and_then(|freshness| freshness.error_after.as_ref())),
+        "filter": freshness.and_then(|freshness| freshness.filter.as_ref()),
     })
 }
 

@@ -53,6 +53,8 @@ pub struct TableProperties {
     pub loaded_at: LoadedAtProperties,
     /// When the table counts as old; none where that was switched off with `null`.
     pub freshness: Option<FreshnessProperties>,
+    /// `external:`, how a table is made from files, for the packages that do so.
+    pub external: Option<Map<String, Json>>,
     /// What to fetch, Jinja not rendered.
     pub extract: Option<Arc<Yaml>>,
 }
@@ -154,9 +156,9 @@ fn read_table(entry: &Yaml, for_all: &ForAll, found: &Found) -> Option<TableProp
         loaded_at: loaded_at(&mut reader, Some(&for_all.loaded_at)),
         freshness: both_freshness(&mut reader, for_all.freshness.clone()),
         extract: reader.mapping("extract").map(|extract| Arc::new(extract.clone())),
+        external: reader.mapping("external").map(Yaml::to_json_map),
         config,
     };
-    reader.not_supported("external");
     reader.ignore(&["loader"]);
     reader.finish();
     let (name, span) = name?;

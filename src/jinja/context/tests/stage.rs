@@ -200,11 +200,16 @@ impl Stage {
             freshness: None,
             columns: indexmap::IndexMap::new(),
             config: NodeConfig::new(config.as_object().cloned().unwrap_or_default()),
+            external: json!({"location": "s3://files/", "using": "csv"}).as_object().cloned(),
             connector: None,
             extract: None,
         };
         manifest.source_index.insert(("files".to_owned(), "t".to_owned()), source.unique_id.clone());
         manifest.sources.insert(source.unique_id.clone(), source);
+        // Nothing refers to it, so templates do not see it.
+        let mut control = Node { unique_id: "model.strata.runs".into(), name: "runs".to_owned(), ..node.clone() };
+        control.config.values_mut().insert("materialized".to_owned(), json!("control"));
+        manifest.nodes.insert(control.unique_id.clone(), control);
         manifest.nodes.insert(node.unique_id.clone(), node);
         Arc::new(manifest)
     }

@@ -229,6 +229,10 @@ fn nodes_are_dicts_as_in_the_manifest() {
                 "['source.shop.files.t'] {} True",
             ),
             ("{{ tojson(model.depends_on) }}", r#"{"macros": [], "nodes": []}"#),
+            (
+                "{% set s = graph.sources['source.shop.files.t'] %}{{ s.external.location }} {{ s.external.using }} {{ s.external.partitions }} {{ s.config.freshness.warn_after.count }}",
+                "s3://files/ csv None None",
+            ),
             // Packages keep things in the graph: what was put there is there when it is looked for.
             (
                 "{% do graph.setdefault('kept', {}).update({'a': 1}) %}{{ graph.setdefault('kept', {}) }} {{ graph.kept.a }}",
