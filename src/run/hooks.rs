@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
 use crate::jinja::context::{RunEnd, node_json, source_json};
 use crate::jinja::host::{FailedStatement, Session};
 use crate::manifest::Node;
-use crate::name::{ResourceType, UniqueId};
+use crate::name::ResourceType;
 use crate::sql::split_statements;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
