@@ -1,5 +1,6 @@
 //! Python's order of values, which refuses what cannot be compared.
 
+use super::context;
 use super::dict::View;
 use super::range::Range;
 use super::runtime::is_soft_undefined;
@@ -23,8 +24,8 @@ pub(super) fn compare(left: &Value, right: &Value, symbol: &str) -> Result<Optio
         {
             nested(|| in_order(left, right, symbol)).unwrap_or(Ok(Some(Ordering::Equal)))
         }
-        (ValueKind::Iterable, ValueKind::Iterable) => {
-            super::context::compare_sets(left, right).ok_or_else(|| refused(left, right, symbol))
+        (ValueKind::Iterable, ValueKind::Iterable) if context::is_set(left) && context::is_set(right) => {
+            Ok(context::compare_sets(left, right))
         }
         (ValueKind::Plain, ValueKind::Plain) if same_type(left, right) => Ok(Some(left.cmp(right))),
         _ => Err(refused(left, right, symbol)),

@@ -48,7 +48,7 @@ impl Dict {
 /// Goes through the keys of a dict; like Python it fails when the dict grows or shrinks on the way.
 struct Keys {
     dict: Arc<Dict>,
-    keys: std::vec::IntoIter<Value>,
+    left: std::vec::IntoIter<Value>,
     size: usize,
     failed: bool,
 }
@@ -64,11 +64,11 @@ impl Iterator for Keys {
             self.failed = true;
             return Some(Value::from(invalid("dictionary changed size during iteration")));
         }
-        self.keys.next()
+        self.left.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.keys.size_hint()
+        self.left.size_hint()
     }
 }
 
@@ -88,7 +88,7 @@ impl Object for Dict {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let keys: Vec<Value> = lock(&self.0).keys().cloned().collect();
         let size = keys.len();
-        Enumerator::Iter(Box::new(Keys { dict: Arc::clone(self), keys: keys.into_iter(), size, failed: false }))
+        Enumerator::Iter(Box::new(Keys { dict: Arc::clone(self), left: keys.into_iter(), size, failed: false }))
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {

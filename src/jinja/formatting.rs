@@ -306,7 +306,7 @@ fn with_spec(value: &Value, spec: &str) -> Result<String, Error> {
                 None => format(FormatStyle::StrFormat, &format!("{{:{spec}}}"), &[value]),
             }
         }
-        ValueKind::String => format(FormatStyle::StrFormat, &format!("{{:{spec}}}"), &[value.clone()]),
+        ValueKind::String => format(FormatStyle::StrFormat, &format!("{{:{spec}}}"), std::slice::from_ref(value)),
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         _ => Err(invalid(format!("unsupported format string passed to {}.__format__", type_name(value)))),
     }

@@ -140,13 +140,9 @@ impl Writer {
 
     /// What stands before the member at a position.
     fn separator(&mut self, at: usize, depth: usize) {
-        match self.indent {
-            None => self.output.push_str(if at == 0 { "" } else { ", " }),
-            Some(_) => {
-                self.output.push_str(if at == 0 { "" } else { "," });
-                self.line(depth);
-            }
-        }
+        let comma = if self.indent.is_some() { "," } else { ", " };
+        self.output.push_str(if at == 0 { "" } else { comma });
+        self.line(depth);
     }
 
     fn end(&mut self, is_empty: bool, depth: usize) {

@@ -4,6 +4,7 @@ use super::dict::View;
 use minijinja::value::{ObjectRepr, Value, ValueKind};
 use std::cell::RefCell;
 use std::fmt;
+use std::fmt::Write as _;
 
 thread_local! {
     /// The addresses of the lists and dicts that are being printed: one that holds itself is cut off there.
@@ -100,12 +101,12 @@ fn string(text: &str) -> String {
             letter if letter == quote => shown.extend(['\\', letter]),
             letter if is_printable(letter) => shown.push(letter),
             letter => {
-                let code = u32::from(letter);
-                shown.push_str(&match code {
-                    0..=0xff => format!("\\x{code:02x}"),
-                    0x100..=0xffff => format!("\\u{code:04x}"),
-                    _ => format!("\\U{code:08x}"),
-                });
+                // Writing into a String cannot fail.
+                let _ = match u32::from(letter) {
+                    code @ 0..=0xff => write!(shown, "\\x{code:02x}"),
+                    code @ 0x100..=0xffff => write!(shown, "\\u{code:04x}"),
+                    code => write!(shown, "\\U{code:08x}"),
+                };
             }
         }
     }

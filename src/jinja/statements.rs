@@ -43,7 +43,9 @@ fn begin_capture<'s>() -> Option<Instruction<'s>> {
     static BLOCK: LazyLock<Option<Instructions<'static>>> = LazyLock::new(|| {
         let tree = super::body::parse_unit("{% set x %}{% endset %}").ok()?;
         let mut generator = CodeGenerator::new("", "");
-        super::body::statements(&tree).iter().for_each(|statement| generator.compile_stmt(statement));
+        for statement in super::body::statements(&tree) {
+            generator.compile_stmt(statement);
+        }
         Some(generator.finish().0)
     });
     let block = BLOCK.as_ref()?;

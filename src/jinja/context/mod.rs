@@ -32,7 +32,7 @@ pub use conversion::{cell_value, relation_from_value, relation_value, returned_r
 pub use node::{NodeHandle, graph_value, macro_value, node_json, source_json, source_value};
 pub use relation::RelationObject;
 pub use results::{main_result, statement_result};
-pub(super) use set::{compare_sets, subtract_sets};
+pub(super) use set::{compare_sets, is_set, subtract_sets};
 pub use table::TableObject;
 pub use test_arguments::{TEST_ARGUMENTS, test_arguments};
 pub use warehouse::Warehouse;

@@ -137,17 +137,21 @@ impl Object for Set {
     }
 }
 
-/// How two sets stand to each other: a part of the other is less; none where neither is. None at all if they are no
-/// sets.
-pub(in crate::jinja) fn compare_sets(left: &Value, right: &Value) -> Option<Option<Ordering>> {
+/// Whether a value is a set.
+pub(in crate::jinja) fn is_set(value: &Value) -> bool {
+    value.downcast_object_ref::<Set>().is_some()
+}
+
+/// How two sets stand to each other: a part of the other is less; none where neither is, or where they are no sets.
+pub(in crate::jinja) fn compare_sets(left: &Value, right: &Value) -> Option<Ordering> {
     let left = left.downcast_object_ref::<Set>()?.members();
     let right = right.downcast_object_ref::<Set>()?.members();
-    Some(match (left.is_subset(&right), right.is_subset(&left)) {
+    match (left.is_subset(&right), right.is_subset(&left)) {
         (true, true) => Some(Ordering::Equal),
         (true, false) => Some(Ordering::Less),
         (false, true) => Some(Ordering::Greater),
         (false, false) => None,
-    })
+    }
 }
 
 /// `left - right` of two sets.

@@ -73,15 +73,12 @@ fn unescaped(text: &str) -> String {
         plain.push_str(&rest[..at]);
         rest = &rest[at..];
         let entity = rest.find(';').filter(|end| *end < 12).map(|end| &rest[1..end]);
-        match entity.and_then(|entity| Some((character(entity)?, entity.len() + 2))) {
-            Some((letter, length)) => {
-                plain.push(letter);
-                rest = &rest[length..];
-            }
-            None => {
-                plain.push('&');
-                rest = &rest[1..];
-            }
+        if let Some((letter, length)) = entity.and_then(|entity| Some((character(entity)?, entity.len() + 2))) {
+            plain.push(letter);
+            rest = &rest[length..];
+        } else {
+            plain.push('&');
+            rest = &rest[1..];
         }
     }
     plain + rest

@@ -299,7 +299,7 @@ fn sum(state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) ->
 
 /// Views and sets: what can be gone through, has no positions, but a length.
 fn has_length(value: &Value) -> bool {
-    value.downcast_object_ref::<View>().is_some() || super::super::context::compare_sets(value, value).is_some()
+    value.downcast_object_ref::<View>().is_some() || super::super::context::is_set(value)
 }
 
 fn length(_state: &mut State<'_, '_>, value: Value, _arguments: Arguments<'_>) -> Result<Value, Error> {

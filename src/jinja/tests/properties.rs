@@ -193,14 +193,15 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    // `PROPTEST_CASES=10000 cargo test properties` looks longer.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_pieces_are_read(pieces in prop::collection::vec(prop::sample::select(PIECES.as_slice()), 0..24)) {
         let text = pieces.join(" ");
         let source = file("macros/m.sql", &text);
         if let Err(found) = scan_macro_file("proj", &source) {
-            for one in found.iter() {
+            for one in &found {
                 prop_assert!(!draw(one, Style::Plain).is_empty());
             }
         }
