@@ -413,6 +413,10 @@ fn clean_removes_what_commands_leave_and_nothing_else() {
     let ended = stage.run(&["clean"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "Removed target\n"), "{}", ended.stderr);
     assert!(!stage.path().join("target").exists());
+    stage.write("packages.yml", "packages: [{package: acme/missing, version: 1.0.0}]\n");
+    assert_eq!(stage.run(&["parse"]).code, 2, "there is no such package");
+    assert_eq!(stage.run(&["clean"]).code, 0, "but cleaning needs none");
+    stage.write("packages.yml", "packages: []\n");
     stage.write("dbt_project.yml", &format!("{PROJECT}clean-targets: [target, models, ../other]\n"));
     stage.run(&["parse"]);
     insta::assert_snapshot!(stage.run(&["clean"]).shown());

@@ -2,7 +2,7 @@
 
 use super::{Context, Outcome};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
-use crate::project::{ProjectConfig, load};
+use crate::project::{ProjectConfig, load_config};
 use crate::report::Product;
 use std::fs;
 use std::io::ErrorKind;
@@ -10,14 +10,14 @@ use std::path::{Component, Path, PathBuf};
 
 /// Removes the directories of `clean-targets`: only inside the project, and never where its files lie.
 pub(super) fn clean(context: &Context) -> Result<Outcome> {
-    let (project, warnings) = load(&context.settings.project_root, &context.settings.load)?;
+    let root = &context.settings.project_root;
+    let (config, warnings) = load_config(root, &context.settings.load)?;
     context.reporter.found(&warnings);
-    let config = &project.root_package().config;
     let mut found = Diagnostics::new();
     let targets: Vec<(String, PathBuf)> = config
         .clean_targets
         .iter()
-        .filter_map(|target| match inside(&project.root, target, config) {
+        .filter_map(|target| match inside(root, target, &config) {
             Ok(path) => Some((target.clone(), path)),
             Err(refused) => {
                 found.push(refused);

@@ -167,9 +167,23 @@ impl Project {
     }
 }
 
-/// Loads the project at `root` with its packages. Findings of all files come together; warnings come with the
-/// project.
-pub fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Diagnostics)> {
+/// `dbt_project.yml` and the profile, read.
+struct Root {
+    config: ProjectConfig,
+    target: Target,
+    variables: Arc<Map<String, Json>>,
+    /// Renders texts that may name secrets.
+    secretive: Templates,
+    /// Renders all others.
+    templates: Templates,
+}
+
+/// Reads `dbt_project.yml` at `root`, and nothing of the packages: what needs no more works without them.
+pub fn load_config(root: &Path, options: &LoadOptions) -> Result<(ProjectConfig, Diagnostics)> {
+    read_root(root, options).map(|(root, warnings)| (root.config, warnings))
+}
+
+fn read_root(root: &Path, options: &LoadOptions) -> Result<(Root, Diagnostics)> {
     let variables = Arc::new(options.variables.clone());
     let environment = &options.environment;
     let (tree, mut warnings) = read_project_file(root)?;
@@ -186,6 +200,14 @@ pub fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Diagnostics)
     let templates = scoped(environment, Arc::clone(&variables), Some(&target), false);
     let (config, doubtful) = config::read(&tree, &templates)?;
     warnings.extend(doubtful);
+    Ok((Root { config, target, variables, secretive, templates }, warnings))
+}
+
+/// Loads the project at `root` with its packages. Findings of all files come together; warnings come with the
+/// project.
+pub fn load(root: &Path, options: &LoadOptions) -> Result<(Project, Diagnostics)> {
+    let environment = &options.environment;
+    let (Root { config, target, variables, secretive, templates }, mut warnings) = read_root(root, options)?;
     let (requests, doubtful) = packages::requests(root, Path::new(""), &secretive)?;
     warnings.extend(doubtful);
     let (found_packages, doubtful) = packages::find(root, &config, &requests.packages, &templates)?;
