@@ -8,6 +8,9 @@
   {%- set rebuild = existing_relation is not none and (should_full_refresh() or not existing_relation.is_table) -%}
   {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
   {%- set grant_config = config.get('grants') -%}
+  {%- if config.get('incremental_strategy') == 'microbatch' and (existing_relation is none or rebuild) -%}
+    {%- do exceptions.warn('`' ~ model.name ~ '` is built whole, not in batches: strata has no microbatch runs yet') -%}
+  {%- endif -%}
   {{ run_hooks(pre_hooks, inside_transaction=false) }}
   {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
