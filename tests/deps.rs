@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use strata::deps::{AddedFrom, Addition, DepsOptions, Installation, ProxySettings, install};
-use strata::diagnostic::{Diagnostics, Result, Style, render};
+use strata::diagnostic::{Diagnostic, Diagnostics, Result, Style, render};
 use strata::project::{Environment, LoadOptions, package_home};
 use strata::secret::{Scrubber, Secret};
 use tempfile::TempDir;
@@ -85,10 +85,9 @@ impl Stage {
             scrubber: scrubber.clone(),
         };
         change(&mut options);
-        install(home, &options).map_err(|found| {
+        install(home, &options).inspect_err(|found| {
             // What is shown passes the scrubber, as on its way to a terminal.
-            assert!(!self.shown(&found, &scrubber).contains("hunter22"));
-            found
+            assert!(!self.shown(found, &scrubber).contains("hunter22"));
         })
     }
 
@@ -137,7 +136,9 @@ impl Stage {
             self.write(&format!("{name}/deep/inner/marker"), marker);
             git(&at, &["add", "."]);
             git(&at, &["commit", "--quiet", "-m", marker]);
-            tag.iter().for_each(|tag| drop(git(&at, &["tag", "-a", tag, "-m", tag])));
+            for tag in tag {
+                git(&at, &["tag", "-a", tag, "-m", tag]);
+            }
             commits.push(git(&at, &["rev-parse", "HEAD"]));
         }
         commits
@@ -242,7 +243,7 @@ fn versions_for_another_dbt_and_prereleases_wait_to_be_asked_for() {
     });
     let (_, warnings) = stage.deps().expect("installed");
     assert_eq!(stage.installed(), ["utils 1.1.0"]);
-    assert_eq!(warnings.iter().next().map(|found| found.message()), Some("`acme/utils` has moved to `better/utils`"));
+    assert_eq!(warnings.iter().next().map(Diagnostic::message), Some("`acme/utils` has moved to `better/utils`"));
     stage.deps_with(|options| (options.upgrade, options.version_check) = (true, false)).expect("installed");
     assert_eq!(stage.installed(), ["utils 2.0.0"]);
     stage.write("shop/packages.yml", "packages:\n  - package: acme/utils\n    version: \">=2.0.0\"\n");
