@@ -70,10 +70,10 @@ impl Generated {
             let macros: String = (0..10).map(|at| package_macro(file * 10 + at)).collect();
             write(&packages.join(format!("large/macros/part_{file}.sql")), &macros);
         }
-        for level in 1..LAYERS.len() {
+        for (level, layer) in LAYERS.iter().enumerate().skip(1) {
             let width = models / LAYERS.len();
             for number in 0..width {
-                let path = generated.root().join(format!("models/{0}/{0}_{number}.sql", LAYERS[level]));
+                let path = generated.root().join(format!("models/{layer}/{layer}_{number}.sql"));
                 write(&path, &model_with_package(level, number, width));
             }
         }
@@ -138,7 +138,8 @@ fn model(level: usize, number: usize, width: usize) -> String {
 /// A macro as packages have them: dispatched, with defaults, lists that grow, a block, a value that is returned. Each
 /// tenth one calls the one before it.
 fn package_macro(number: usize) -> String {
-    let inner = if number % 10 == 0 { "column".to_owned() } else { format!("large.macro_{}(column)", number - 1) };
+    let inner =
+        if number.is_multiple_of(10) { "column".to_owned() } else { format!("large.macro_{}(column)", number - 1) };
     format!(
         "{{% macro macro_{number}(column, suffix='_{number}', quoted=false) %}}\n\
          {{{{ return(adapter.dispatch('macro_{number}', 'large')(column, suffix, quoted)) }}}}\n{{% endmacro %}}\n\

@@ -136,7 +136,7 @@ impl Stage {
             self.write(&format!("{name}/deep/inner/marker"), marker);
             git(&at, &["add", "."]);
             git(&at, &["commit", "--quiet", "-m", marker]);
-            for tag in tag {
+            if let Some(tag) = tag {
                 git(&at, &["tag", "-a", tag, "-m", tag]);
             }
             commits.push(git(&at, &["rev-parse", "HEAD"]));
