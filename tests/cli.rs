@@ -303,9 +303,9 @@ fn batches_that_strata_does_not_have_are_said() {
         &format!("{{{{ config({config}) }}}}\nselect 1 as id, timestamp '2024-01-01' as at\n"),
     );
     let first = stage.run(&["run", "-s", "events"]);
-    assert!(first.code == 0 && first.stderr.contains("`events` is built whole, not in batches"), "{}", first.shown());
+    assert!(first.code == 0 && first.stdout.contains("`events` is built whole, not in batches"), "{}", first.shown());
     let second = stage.run(&["run", "-s", "events"]);
-    assert!(second.code == 1 && second.stderr.contains("microbatch"), "{}", second.shown());
+    assert!(second.code == 1 && second.stdout.contains("microbatch"), "{}", second.shown());
 }
 
 #[test]
