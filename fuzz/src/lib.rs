@@ -6,7 +6,7 @@ mod silent_host;
 use silent_host::SilentHost;
 use std::sync::{Arc, LazyLock};
 use strata::diagnostic::{Diagnostic, SourceFile};
-use strata::jinja::context::{ContextSettings, NodeContext, Warehouse, node_values, shared};
+use strata::jinja::context::{ContextSettings, NodeContext, RuntimeSettings, Warehouse, node_values, shared};
 use strata::jinja::host::Phase;
 use strata::jinja::{Engine, PackageKind, RegistryBuilder, RenderContext, Template, scan_macro_file};
 use strata::name::Quoting;
@@ -38,6 +38,7 @@ fn settings() -> ContextSettings {
         dbt_version: ContextSettings::COMPATIBLE_DBT_VERSION.to_owned(),
         invocation_args: serde_json::Map::new(),
         metadata_envs: std::collections::BTreeMap::new(),
+        runtime: RuntimeSettings::default(),
     }
 }
 
