@@ -256,10 +256,10 @@ fn reference(manifest: &Manifest, node: &Node, call: &RefCall) -> Target {
         let prefix = format!("{}.v", call.name);
         let versions: Vec<&str> =
             manifest.references.keys().filter_map(|name| name.strip_prefix(prefix.as_str())).collect();
-        complaint = match versions[..] {
-            [] => complaint.note(format!("version {version} was asked for")),
-            _ => return Target::Missing(Box::new(no_such_version(node, call, version, &versions)), call.name.clone()),
-        };
+        if !versions.is_empty() {
+            return Target::Missing(Box::new(no_such_version(node, call, version, &versions)), call.name.clone());
+        }
+        complaint = complaint.note(format!("version {version} was asked for"));
     }
     let elsewhere = manifest.references.get(&call.name).and_then(|packages| packages.keys().next());
     if let (Some(package), Some(_)) = (elsewhere, &call.package) {

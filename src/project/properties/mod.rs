@@ -240,15 +240,13 @@ fn read_tests(reader: &mut Reader<'_>) -> Vec<Yaml> {
 
 /// The same; none where neither key is there.
 fn optional_tests(reader: &mut Reader<'_>) -> Option<Vec<Yaml>> {
-    let keys = ["data_tests", "tests"];
-    keys.into_iter().filter(|key| reader.yaml(key).is_some()).collect::<Vec<_>>().into_iter().fold(
-        None,
-        |tests, key| {
-            let mut tests: Vec<Yaml> = tests.unwrap_or_default();
-            tests.extend_from_slice(reader.sequence(key));
-            Some(tests)
-        },
-    )
+    let mut tests: Option<Vec<Yaml>> = None;
+    for key in ["data_tests", "tests"] {
+        if reader.yaml(key).is_some() {
+            tests.get_or_insert_default().extend_from_slice(reader.sequence(key));
+        }
+    }
+    tests
 }
 
 /// `config:` with the keys beside it that belong there, and where each key stands.
