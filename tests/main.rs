@@ -17,6 +17,7 @@ mod scd2;
 mod snapshots;
 mod snowflake_functions;
 mod snowflake_macros;
+mod snowflake_stage;
 mod support;
 mod template;
 mod tidy;

@@ -7,3 +7,4 @@ pub mod hub;
 pub mod project;
 pub mod script;
 pub mod silent_host;
+pub mod stage;

@@ -1,0 +1,6 @@
+{{ config(materialized='incremental', incremental_strategy='insert_overwrite', overwrite_columns=['event_id', 'amount']) }}
+select event_id, customer_id, amount, happened_at
+from {{ ref('current_events') }}
+{% if is_incremental() %}
+where happened_at >= (select max(happened_at) from {{ this }})
+{% endif %}

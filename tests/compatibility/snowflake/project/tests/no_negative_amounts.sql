@@ -1,0 +1,1 @@
+select * from {{ ref('current_events') }} where amount < 0
