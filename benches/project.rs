@@ -17,6 +17,10 @@ use strata::graph::Graph;
 use strata::parse::{ParseOptions, Parsed, parse};
 use strata::project::{Environment, LoadOptions, Project, load};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Templates make many small values in all threads, which this allocator serves faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     strata::cli::main()
 }

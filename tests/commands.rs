@@ -237,3 +237,95 @@ fn what_is_wrong_with_an_operation_is_shown() {
         .collect();
     insta::assert_snapshot!("operations", shown.join("\n"));
 }
+
+#[test]
+fn an_operation_sees_its_own_name_and_arguments() {
+    let stage = operations();
+    stage.write(
+        "macros/seen.sql",
+        "{% macro seen(a) %}{% do print(invocation_args_dict['macro'] ~ ' ' ~ invocation_args_dict['args'] ~ ' ' \
+         ~ (this is defined) ~ ' ' ~ graph.keys() | list | sort | join(',')) %}{% endmacro %}",
+    );
+    let ended = stage.run(&["--quiet", "run-operation", "seen", "--args", "{a: [7, x]}"]);
+    assert_eq!(
+        ended.stdout,
+        "seen {'a': [7, 'x']} False exposures,functions,groups,metrics,nodes,saved_queries,semantic_models,sources\n",
+        "{}",
+        ended.shown()
+    );
+}
+
+#[test]
+fn hooks_at_the_end_see_the_results_as_dbt_shows_them() {
+    let stage = Stage::shop();
+    let project = std::fs::read_to_string(stage.path().join("dbt_project.yml")).expect("it is there");
+    let hooks = "on-run-start: ['select 1']\non-run-end: ['{{ tell(results) }}', '{% do print(schemas) %}']\n";
+    stage.write("dbt_project.yml", &format!("{project}{hooks}"));
+    stage.write("tests/nothing.sql", "select 1 as id where false");
+    stage.write("tests/something.sql", "{{ config(severity='warn') }} select 1 as id");
+    stage.write("models/broken.sql", "select * from nowhere");
+    stage.write("models/behind.sql", "select * from {{ ref('broken') }}");
+    stage.write(
+        "macros/tell.sql",
+        "{% macro tell(results) %}{% for result in results | sort(attribute='unique_id') if result.node.name in \
+         ['orders', 'behind', 'nothing', 'something', 'stg_orders'] %}{% do print([result.node.unique_id, \
+         result.status, result.message, result.failures, result.thread_id, result.adapter_response]) %}{% endfor %}\
+         {% do print(results | map(attribute='node.resource_type') | unique | sort) %}{% endmacro %}",
+    );
+    let ended = stage.run(&["--quiet", "build", "--threads", "1"]);
+    assert_eq!(ended.code, 1);
+    let told: Vec<&str> = ended.stdout.lines().filter(|line| line.starts_with("['")).collect();
+    insta::assert_snapshot!("run_end", told.join("\n"));
+}
+
+#[test]
+fn external_models_are_files_that_are_read_through_views() {
+    let stage = Stage::empty();
+    stage.write(
+        "dbt_project.yml",
+        "name: files\nprofile: files\non-run-start: '{{ register_upstream_external_models() }}'\n",
+    );
+    stage.write(
+        "profiles.yml",
+        "files: {target: dev, outputs: {dev: {type: duckdb, path: files.duckdb, external_root: out}}}\n",
+    );
+    stage.write("out/here", "");
+    stage.write(
+        "models/rows.sql",
+        "{{ config(materialized='external', format='csv', delimiter='|') }} select 1 as id, 'x,y' as name",
+    );
+    stage.write(
+        "models/none.sql",
+        "{{ config(materialized='external') }} select 1 as id, date '2026-01-01' as day where false",
+    );
+    stage.write(
+        "models/parts.sql",
+        "{{ config(materialized='external', options={'partition_by': 'name', 'overwrite': true}) }} select 1 as id, 'x' as name",
+    );
+    stage.write(
+        "models/both.sql",
+        "select name, (select count(*) from {{ ref('none') }}) as empty from {{ ref('rows') }}",
+    );
+    for _ in 0..2 {
+        let built = stage.run(&["run"]);
+        assert_eq!(built.code, 0, "{}", built.shown());
+    }
+    let read = |file: &str| std::fs::read_to_string(stage.path().join("out").join(file)).expect("it was written");
+    assert_eq!(read("rows.csv"), "id|name\n1|x,y\n");
+    assert!(stage.path().join("out/parts/name=x").is_dir());
+    let empty = stage.run(&["--quiet", "show", "--inline", "select * from {{ ref('both') }}", "--output", "json"]);
+    assert!(empty.stdout.contains(r#""empty": 0"#), "{}", empty.shown());
+    // In a new database the views on files of models that are not selected are made again.
+    std::fs::remove_file(stage.path().join("files.duckdb")).expect("it was there");
+    let built = stage.run(&["--quiet", "build", "-s", "both"]);
+    assert_eq!(built.code, 0, "{}", built.shown());
+    let shown = stage.run(&["--quiet", "show", "--inline", "select * from {{ ref('both') }}", "--output", "json"]);
+    assert!(shown.stdout.contains(r#""name": "x,y""#), "{}", shown.shown());
+    stage.write("models/rows.sql", "{{ config(materialized='external', format='xml') }} select 1 as id");
+    let refused = stage.run(&["--quiet", "run", "-s", "rows"]);
+    assert!(
+        refused.stdout.contains("an external model is written as csv, parquet, json, not as `xml`"),
+        "{}",
+        refused.shown()
+    );
+}

@@ -17,6 +17,7 @@ pub use recorder::{Recorded, Recorder};
 pub use table::{Cell, ColumnType, Table};
 
 use crate::name::RelationName;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -87,6 +88,24 @@ pub struct Response {
     pub query_id: Option<String>,
     /// Whatever else the warehouse says.
     pub details: BTreeMap<String, String>,
+}
+
+impl Response {
+    /// What is known of it, under dbt's keys.
+    pub fn values(&self) -> Map<String, Value> {
+        let mut values = Map::new();
+        if !self.message.is_empty() {
+            values.insert("_message".into(), json!(self.message));
+        }
+        values.extend(self.details.iter().map(|(key, value)| (key.clone(), json!(value))));
+        if let Some(rows) = self.rows_affected {
+            values.insert("rows_affected".into(), json!(rows));
+        }
+        if let Some(id) = &self.query_id {
+            values.insert("query_id".into(), json!(id));
+        }
+        values
+    }
 }
 
 /// Rows on disk that are to be loaded.

@@ -1,12 +1,11 @@
 //! `run_results.json`, dbt's schema v6.
 
 use super::{Invocation, timestamp, write_json};
-use crate::adapter::Response;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Manifest;
 use crate::name::ResourceType;
 use crate::run::event::{NodeResult, Status};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Writes `run_results.json` into the target directory: `results` in the order in which nodes ended.
@@ -43,9 +42,9 @@ fn shape(manifest: &Manifest, invocation: &Invocation, result: &NodeResult) -> V
     json!({
         "status": result.status.as_str(),
         "timing": steps,
-        "thread_id": thread_id(result.thread),
+        "thread_id": result.thread_id(),
         "execution_time": if skipped { 0.0 } else { timing.end.saturating_sub(timing.compile_start).as_secs_f64() },
-        "adapter_response": adapter_response(&result.response),
+        "adapter_response": result.response.values(),
         "message": message(result),
         "failures": result.failures,
         "unique_id": result.unique_id,
@@ -57,14 +56,12 @@ fn shape(manifest: &Manifest, invocation: &Invocation, result: &NodeResult) -> V
     })
 }
 
-/// dbt's name of a worker's thread.
-pub(super) fn thread_id(number: usize) -> String {
-    if number == 0 { "MainThread".to_owned() } else { format!("Thread-{number} (worker)") }
-}
-
-/// The line for people; for an error what is wrong, where, and what the warehouse added.
+/// The line for people: dbt's words for what a test found; for an error what is wrong, where, and what the warehouse
+/// added.
 fn message(result: &NodeResult) -> Option<String> {
-    let Some(diagnostic) = &result.diagnostic else { return result.message.clone() };
+    let Some(diagnostic) = result.diagnostic.as_ref().filter(|_| result.status == Status::Error) else {
+        return result.message.clone();
+    };
     let mut text = diagnostic.to_string();
     for note in diagnostic.notes() {
         text.push_str("\n  ");
@@ -73,28 +70,12 @@ fn message(result: &NodeResult) -> Option<String> {
     Some(text)
 }
 
-pub(super) fn adapter_response(response: &Response) -> Map<String, Value> {
-    let mut map = Map::new();
-    if !response.message.is_empty() {
-        map.insert("_message".into(), json!(response.message));
-    }
-    for (key, value) in &response.details {
-        map.insert(key.clone(), json!(value));
-    }
-    if let Some(rows) = response.rows_affected {
-        map.insert("rows_affected".into(), json!(rows));
-    }
-    if let Some(id) = &response.query_id {
-        map.insert("query_id".into(), json!(id));
-    }
-    map
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::diagnostic::{Code, Diagnostic};
+    use crate::adapter::Response;
+    use crate::diagnostic::Code;
     use crate::run::event::Timing;
 
     #[test]

@@ -2,7 +2,6 @@
 
 use super::node_shape::freshness;
 use super::previous::read;
-use super::run_results::{adapter_response, thread_id};
 use super::{Invocation, timestamp, write_json};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::Manifest;
@@ -49,12 +48,12 @@ fn shape(manifest: &Manifest, invocation: &Invocation, one: &SourceResult) -> Va
         "max_loaded_at_time_ago_in_s": measured.age(),
         "status": if result.status == Status::Fail { "error" } else { result.status.as_str() },
         "criteria": criteria.map(freshness),
-        "adapter_response": adapter_response(&result.response),
+        "adapter_response": result.response.values(),
         "timing": [
             step("compile", timing.compile_start, timing.execute_start),
             step("execute", timing.execute_start, timing.end),
         ],
-        "thread_id": thread_id(result.thread),
+        "thread_id": result.thread_id(),
         "execution_time": timing.end.saturating_sub(timing.compile_start).as_secs_f64(),
     })
 }

@@ -21,7 +21,7 @@ const KINDS: &[ResourceType] =
 pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result<Outcome> {
     let introspect = !arguments.no_introspect && arguments.introspect.unwrap_or(true);
     let full_refresh = context.settings.full_refresh(&arguments.full_refresh);
-    let flags = VerbFlags { full_refresh, store_failures: false, introspect };
+    let flags = VerbFlags { full_refresh, introspect, ..VerbFlags::default() };
     let workspace = Workspace::open(context, "compile", flags)?;
     let shown = |compiled: &CompiledNode, name: Option<&str>| {
         let sql = if arguments.translated { &compiled.executable } else { &compiled.sql };

@@ -59,6 +59,7 @@ impl Request {
             full_refresh: refresh.is_some_and(|given: &FullRefresh| settings.full_refresh(given)),
             store_failures: store.and_then(|given: &StoreFailures| given.store_failures).unwrap_or(false),
             introspect: true,
+            ..VerbFlags::default()
         };
         Ok(Self {
             verb: arguments.verb.name(),
@@ -73,7 +74,7 @@ impl Request {
 
 /// Selects and runs.
 pub(super) fn execute(context: &Context, request: &Request) -> Result<Outcome> {
-    let workspace = Workspace::open(context, request.verb, request.flags)?;
+    let workspace = Workspace::open(context, request.verb, request.flags.clone())?;
     let wanted = |kind| request.kinds.wants(kind, request.all, request.all);
     let selected = workspace.select(context, &request.selection, &wanted)?;
     execute_selected(context, &workspace, request, selected)

@@ -9,12 +9,14 @@ use super::{Context, Outcome, interrupt};
 use crate::artifact::{write_manifest, write_run_results};
 use crate::diagnostic::Result;
 use crate::run::{Listener, Operation, Setup, run_operation as call};
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 /// Calls the macro, and writes `run_results.json` with how that went.
 pub(super) fn run_operation(context: &Context, given: &RunOperationArguments) -> Result<Outcome> {
     let arguments = mapping("--args", given.args.as_deref())?;
-    let flags = VerbFlags { introspect: true, ..VerbFlags::default() };
+    let more = vec![("macro", given.name.clone().into()), ("args", Json::Object(arguments.clone()))];
+    let flags = VerbFlags { introspect: true, more, ..VerbFlags::default() };
     let workspace = Workspace::open(context, "run-operation", flags)?;
     let emit = context.emit();
     let listener = Listener::new(&emit);

@@ -41,7 +41,7 @@ pub(super) fn retry(context: &Context, given: &Arguments, retry: &RetryArguments
         context.reporter.product(&Product::Text(text));
         return Ok(Outcome::Success);
     }
-    let workspace = Workspace::open(&again.context, request.verb, request.flags)?;
+    let workspace = Workspace::open(&again.context, request.verb, request.flags.clone())?;
     let (left, gone): (BTreeSet<UniqueId>, BTreeSet<UniqueId>) =
         former.left.into_iter().partition(|id| workspace.manifest.nodes.contains_key(id));
     if !gone.is_empty() {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 const METADATA_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
 
 /// What a verb's own flags say that templates and artifacts show.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct VerbFlags {
     /// `--full-refresh`.
     pub(super) full_refresh: bool,
@@ -31,6 +31,8 @@ pub(super) struct VerbFlags {
     pub(super) store_failures: bool,
     /// Whether the warehouse may be asked while SQL is compiled.
     pub(super) introspect: bool,
+    /// What only this verb has, as `invocation_args_dict` shows it.
+    pub(super) more: Vec<(&'static str, Json)>,
 }
 
 /// A project, read and parsed.
@@ -68,6 +70,7 @@ impl Workspace {
         options.insert("full_refresh".to_owned(), json!(flags.full_refresh));
         options.insert("store_failures".to_owned(), json!(flags.store_failures));
         options.insert("introspect".to_owned(), json!(flags.introspect));
+        options.extend(flags.more.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let parse_options = ParseOptions {
             flags: template_flags(&options),
             invocation_args: options.clone(),

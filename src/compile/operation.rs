@@ -48,7 +48,9 @@ impl Compiler {
             None => vec![],
         };
         let package = package.unwrap_or_else(|| self.project.name());
-        let values = self.own_values(None, None, surroundings, own);
+        let mut values = self.own_values(None, None, surroundings, own);
+        // There is no relation that an operation builds.
+        values.retain(|(name, _)| *name != "this");
         let context = RenderContext::new(&self.engine, package, values, host);
         let arguments: Vec<(&str, Value)> =
             arguments.iter().map(|(name, value)| (name.as_str(), from_json(value))).collect();

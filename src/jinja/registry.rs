@@ -23,6 +23,9 @@ pub enum PackageKind {
     Project,
 }
 
+/// The prefix of the variants that serve every adapter.
+const DEFAULT_VARIANT: &str = "default";
+
 /// The names that a package's nodes see: macros by name, packages by name.
 pub(super) type Namespace = FxHashMap<Box<str>, Value>;
 
@@ -267,33 +270,56 @@ impl Registry {
     /// What `adapter.dispatch(name, namespace)` means to a node of `package`: the adapter's variant before the
     /// default one, in every package of the search order.
     pub fn dispatch(&self, name: &str, namespace: Option<&str>, package: &str) -> Result<Arc<MacroDefinition>, Error> {
+        self.find_dispatched(name, namespace, package).ok_or_else(|| self.not_dispatched(name, namespace))
+    }
+
+    /// The same, where it is no error if there is none.
+    pub fn find_dispatched(&self, name: &str, namespace: Option<&str>, package: &str) -> Option<Arc<MacroDefinition>> {
+        if name.contains('.') {
+            return None;
+        }
+        let mut full = String::with_capacity(self.adapter_type.len().max(DEFAULT_VARIANT.len()) + 2 + name.len());
+        let mut variant = |owner: Option<&str>, prefix: &str| {
+            full.clear();
+            full.push_str(prefix);
+            full.push_str("__");
+            full.push_str(name);
+            match owner {
+                None => self.find(&full, package),
+                Some(owner) => self.spaces.get(owner).and_then(|space| definition_of(space.get(full.as_str())?)),
+            }
+        };
+        let prefixes = [self.adapter_type.as_str(), DEFAULT_VARIANT];
+        let mut in_package = |owner| prefixes.into_iter().find_map(|prefix| variant(owner, prefix));
+        self.search_order(namespace).find_map(|owner| in_package(owner))
+    }
+
+    /// The packages in which the variants of a namespace's macros are looked for; `None` is what a node sees without
+    /// naming a package.
+    fn search_order<'a>(&'a self, namespace: Option<&'a str>) -> impl Iterator<Item = Option<&'a str>> {
+        let configured = namespace.and_then(|namespace| self.dispatch.get(namespace));
+        let usual = match namespace {
+            Some(namespace) if self.is_dependency(namespace) => [Some(Some(self.root.as_str())), Some(Some(namespace))],
+            _ => [Some(None), None],
+        };
+        let usual = usual.into_iter().flatten().take(if configured.is_some() { 0 } else { 2 });
+        configured.into_iter().flatten().map(|package| Some(package.as_str())).chain(usual)
+    }
+
+    fn not_dispatched(&self, name: &str, namespace: Option<&str>) -> Error {
         if let Some((owner, rest)) = name.split_once('.') {
-            return Err(unknown_macro(
+            return unknown_macro(
                 format!("`adapter.dispatch` takes a macro's name without its package, not `{name}`"),
                 Some(format!("write `adapter.dispatch('{rest}', '{owner}')`")),
-            ));
+            );
         }
-        let configured = namespace.and_then(|namespace| self.dispatch.get(namespace));
-        let order: Vec<Option<&str>> = match (configured, namespace) {
-            (Some(order), _) => order.iter().map(|package| Some(package.as_str())).collect(),
-            (None, Some(namespace)) if self.is_dependency(namespace) => vec![Some(&self.root), Some(namespace)],
-            _ => vec![None],
-        };
-        let prefixes = [self.adapter_type.as_str(), "default"];
+        let order: Vec<Option<&str>> = self.search_order(namespace).collect();
         let mut attempts = Vec::new();
-        for package_name in &order {
-            for prefix in prefixes {
-                let full = format!("{prefix}__{name}");
-                let found = match package_name {
-                    None => self.find(&full, package),
-                    Some(owner) => self.spaces.get(*owner).and_then(|space| definition_of(space.get(full.as_str())?)),
-                };
-                if let Some(definition) = found {
-                    return Ok(definition);
-                }
-                let attempt = match package_name {
-                    None => format!("`{full}`"),
-                    Some(owner) => format!("`{owner}.{full}`"),
+        for owner in &order {
+            for prefix in [self.adapter_type.as_str(), DEFAULT_VARIANT] {
+                let attempt = match owner {
+                    None => format!("`{prefix}__{name}`"),
+                    Some(owner) => format!("`{owner}.{prefix}__{name}`"),
                 };
                 if !attempts.contains(&attempt) {
                     attempts.push(attempt);
@@ -309,14 +335,14 @@ impl Registry {
             Some(namespace) => format!("`adapter.dispatch` finds no macro `{name}` in the namespace `{namespace}`"),
             None => format!("`adapter.dispatch` finds no macro `{name}`"),
         };
-        Err(unknown_macro(message, Some(help)))
+        unknown_macro(message, Some(help))
     }
 
     /// The name with a variant in one of these packages (`None`: in any) that was probably meant.
     fn nearest_dispatched(&self, name: &str, order: &[Option<&str>]) -> Option<&str> {
         let searched =
             self.macros().filter(|known| order.contains(&None) || order.contains(&Some(known.package.as_str())));
-        let prefixes = [self.adapter_type.as_str(), "default"];
+        let prefixes = [self.adapter_type.as_str(), DEFAULT_VARIANT];
         let names = searched.filter_map(|known| {
             let (prefix, name) = known.name.split_once("__")?;
             prefixes.contains(&prefix).then_some(name)

@@ -10,6 +10,7 @@ use super::value::{Part, none, view};
 use crate::diagnostic::Span;
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{Error, ErrorKind, State};
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,7 +20,7 @@ pub struct RenderContext {
     engine: Arc<Engine>,
     namespace: Arc<Namespace>,
     package: String,
-    own: Vec<(&'static str, Value)>,
+    own: FxHashMap<&'static str, Value>,
     host: Arc<dyn Host>,
     soft: bool,
     results: Mutex<HashMap<String, Value>>,
@@ -37,7 +38,8 @@ impl RenderContext {
             engine: Arc::clone(engine),
             namespace: engine.registry().namespace(package),
             package: package.to_owned(),
-            own,
+            // Of two values of one name the first counts.
+            own: own.into_iter().rev().collect(),
             soft: host.phase() == Phase::Parse,
             host,
             results: Mutex::default(),
@@ -97,15 +99,12 @@ impl RenderContext {
         if let Some(value) = self.namespace.get(name) {
             return Some(value.clone());
         }
-        if let Some((_, value)) = self.own.iter().find(|(own, _)| *own == name) {
-            return Some(value.clone());
-        }
-        self.engine.shared().get(name).cloned()
+        self.own.get(name).or_else(|| self.engine.shared().get(name)).cloned()
     }
 
     /// All names that mean something, each once, sorted.
     pub(super) fn names(&self) -> Vec<&str> {
-        let own = self.own.iter().map(|(name, _)| *name);
+        let own = self.own.keys().copied();
         let mut names: Vec<&str> = self.namespace.keys().map(|name| &**name).chain(own).collect();
         names.extend(self.engine.shared().keys().copied());
         names.sort_unstable();

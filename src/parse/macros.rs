@@ -105,7 +105,7 @@ pub fn entries(registry: &Registry) -> IndexMap<UniqueId, MacroEntry> {
         for name in &definition.calls {
             let called = registry
                 .find(name, &definition.package)
-                .or_else(|| registry.dispatch(name, None, &definition.package).ok());
+                .or_else(|| registry.find_dispatched(name, None, &definition.package));
             if let Some(called) = called.filter(|called| !depends_on.contains(&called.unique_id)) {
                 depends_on.push(called.unique_id.clone());
             }

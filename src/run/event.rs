@@ -58,7 +58,7 @@ pub struct NodeResult {
     pub unique_id: UniqueId,
     /// How it ended.
     pub status: Status,
-    /// The line for people: `OK`, `Got 3 results, configured to fail if != 0`.
+    /// dbt's line about it: `OK`, `Got 3 results, configured to fail if != 0`; none for a test that passed.
     pub message: Option<String>,
     /// Rows that a test found.
     pub failures: Option<u64>,
@@ -77,6 +77,11 @@ pub struct NodeResult {
 }
 
 impl NodeResult {
+    /// dbt's name of the thread that ran it.
+    pub fn thread_id(&self) -> String {
+        if self.thread == 0 { "MainThread".to_owned() } else { format!("Thread-{} (worker)", self.thread) }
+    }
+
     /// The result of a node that was not run, for the reason that `message` gives, at a time since the run's start.
     pub fn skipped(unique_id: UniqueId, message: String, now: Duration) -> Self {
         Self {

@@ -8,7 +8,7 @@ use crate::compile::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
 use crate::jinja::context::{RunEnd, node_json, source_json};
 use crate::jinja::host::{FailedStatement, Session};
-use crate::manifest::Node;
+use crate::manifest::{Manifest, Node};
 use crate::name::ResourceType;
 use crate::sql::split_statements;
 use serde_json::{Value as Json, json};
@@ -132,13 +132,19 @@ fn run_end(run: &Run, results: &[NodeResult]) -> RunEnd {
             "message": result.message,
             "failures": result.failures,
             "unique_id": result.unique_id.as_str(),
-            "thread_id": format!("Thread-{}", result.thread),
+            "thread_id": result.thread_id(),
             "execution_time": (result.timing.end.saturating_sub(result.timing.compile_start)).as_secs_f64(),
-            "adapter_response": {"_message": result.response.message, "rows_affected": result.response.rows_affected},
+            "adapter_response": result.response.values(),
             "node": node(result),
         })
     };
-    RunEnd { results: results.iter().map(shown).collect(), schemas: run.plan.schemas(manifest) }
+    let of_nodes = results.iter().filter(|result| !is_operation(manifest, result));
+    RunEnd { results: of_nodes.map(shown).collect(), schemas: run.plan.schemas(manifest) }
+}
+
+/// Whether a result is that of another hook: hooks are not told of each other.
+fn is_operation(manifest: &Manifest, result: &NodeResult) -> bool {
+    manifest.nodes.get(&result.unique_id).is_some_and(|node| node.resource_type == ResourceType::Operation)
 }
 
 /// The steps of a node as `run_results.json` has them; a skipped node has none.

@@ -32,7 +32,8 @@ pub struct NodeWorker<'a> {
 /// What a node left behind when it went well.
 struct Success {
     status: Status,
-    message: String,
+    /// dbt's words for how it ended.
+    message: Option<String>,
     failures: Option<u64>,
     response: Response,
     diagnostic: Option<Diagnostic>,
@@ -140,10 +141,7 @@ impl<'a> NodeWorker<'a> {
             staged.clean_up()?;
         }
         let response = response_of(&context, session);
-        let message = match response.rows_affected {
-            Some(rows) => format!("{rows} rows"),
-            None => "OK".to_owned(),
-        };
+        let message = Some(response.message.clone()).filter(|message| !message.is_empty());
         Ok(Success { status: Status::Success, message, failures: None, response, diagnostic: None, compiled })
     }
 
@@ -245,7 +243,7 @@ impl Worker for NodeWorker<'_> {
         match outcome {
             Ok(success) => {
                 result.status = success.status;
-                result.message = Some(success.message);
+                result.message = success.message;
                 result.failures = success.failures;
                 result.response = success.response;
                 result.diagnostic = success.diagnostic;

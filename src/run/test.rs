@@ -13,8 +13,8 @@ pub struct Verdict {
     /// How many rows it found (or what its `fail_calc` says); 0 if it passed, also where its conditions let some
     /// rows pass.
     pub failures: u64,
-    /// dbt's sentence about it.
-    pub message: String,
+    /// dbt's sentence about what it found; none if it passed.
+    pub message: Option<String>,
     /// The finding, unless it passed.
     pub diagnostic: Option<Diagnostic>,
 }
@@ -34,7 +34,7 @@ pub fn judge(node: &Node, table: &Table) -> Result<Verdict, Diagnostic> {
     } else if should_warn {
         (Status::Warn, condition("warn_if"))
     } else {
-        return Ok(Verdict { status: Status::Pass, failures: 0, message: "OK".to_owned(), diagnostic: None });
+        return Ok(Verdict { status: Status::Pass, failures: 0, message: None, diagnostic: None });
     };
     let results = if failures == 1 { "result" } else { "results" };
     let verb = if status == Status::Fail { "fail" } else { "warn" };
@@ -50,7 +50,7 @@ pub fn judge(node: &Node, table: &Table) -> Result<Verdict, Diagnostic> {
         Some(stored) => found.help(format!("see the rows: select * from {stored}")),
         None => found.help(format!("see the rows: strata show --limit 20 -s {}", node.name)),
     };
-    Ok(Verdict { status, failures, message, diagnostic: Some(found) })
+    Ok(Verdict { status, failures, message: Some(message), diagnostic: Some(found) })
 }
 
 fn count(cell: &Cell) -> Option<u64> {
@@ -118,8 +118,8 @@ mod tests {
         assert_eq!(verdict(json!({"severity": "warn"}), 3, true, true).status, Status::Warn);
         assert_eq!(verdict(json!({"error_if": "> 10"}), 3, true, false).status, Status::Warn);
         assert_eq!(
-            verdict(json!({"error_if": "> 1"}), 3, true, true).message,
-            "Got 3 results, configured to fail if > 1"
+            verdict(json!({"error_if": "> 1"}), 3, true, true).message.as_deref(),
+            Some("Got 3 results, configured to fail if > 1")
         );
     }
 }

@@ -133,8 +133,8 @@ pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Val
 }
 
 /// The parts of dbt's graph beside `nodes` and `sources`. strata does not read them, so they are empty.
-const OTHER_GRAPH_PARTS: [&str; 7] =
-    ["exposures", "functions", "groups", "metrics", "semantic_models", "saved_queries", "unit_tests"];
+const OTHER_GRAPH_PARTS: [&str; 6] =
+    ["exposures", "functions", "groups", "metrics", "semantic_models", "saved_queries"];
 
 /// The dict `graph`: every enabled node and source as dbt's manifest shows it. Make it once for a manifest
 /// and hand it to every render; what no template looks at costs nothing. Packages keep things of their own in it
