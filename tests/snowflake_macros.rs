@@ -14,7 +14,8 @@ fn table(columns: &[&str], rows: &[&[&str]]) -> Table {
 
 /// What is sent for one node; `existing` is what the schema holds, by name and kind.
 fn sent(materialized: &str, config: Json, existing: &[(&str, &str)]) -> String {
-    let relations: Vec<Vec<&str>> = existing.iter().map(|(name, kind)| vec!["MEMORY", *name, "MAIN", *kind]).collect();
+    let relations: Vec<Vec<&str>> =
+        existing.iter().map(|(name, kind)| vec!["MEMORY", "MAIN", *name, *kind, "N", "N"]).collect();
     let relations: Vec<&[&str]> = relations.iter().map(Vec::as_slice).collect();
     let columns: &[&[&str]] = if materialized == "scd2" {
         &[
@@ -31,7 +32,10 @@ fn sent(materialized: &str, config: Json, existing: &[(&str, &str)]) -> String {
     };
     let source_columns: &[&[&str]] = &[&["ID", "NUMBER(38,0)"], &["NAME", "VARCHAR(20)"]];
     let builder = Builder::snowflake(vec![
-        ("information_schema.tables", table(&["database", "name", "schema", "type"], &relations)),
+        (
+            "show objects",
+            table(&["database_name", "schema_name", "name", "kind", "is_dynamic", "is_iceberg"], &relations),
+        ),
         ("__dbt_source\norder", Table::default()),
         ("describe table memory.main.dim_customer__dbt", table(&["name", "type"], source_columns)),
         ("describe table", table(&["name", "type"], columns)),
@@ -45,27 +49,27 @@ fn sent(materialized: &str, config: Json, existing: &[(&str, &str)]) -> String {
 
 #[test]
 fn views_and_tables_are_published_by_one_statement() {
-    insta::assert_snapshot!("snowflake_view", sent("view", json!({"secure": true}), &[("ORDERS", "table")]));
+    insta::assert_snapshot!("snowflake_view", sent("view", json!({"secure": true}), &[("ORDERS", "TABLE")]));
     insta::assert_snapshot!(
         "snowflake_table",
-        sent("table", json!({"cluster_by": ["id"], "transient": false, "copy_grants": true}), &[("ORDERS", "table")])
+        sent("table", json!({"cluster_by": ["id"], "transient": false, "copy_grants": true}), &[("ORDERS", "TABLE")])
     );
 }
 
 #[test]
 fn incremental_models_merge() {
     let config = json!({"unique_key": "id", "incremental_predicates": ["DBT_INTERNAL_DEST.id > 5"]});
-    insta::assert_snapshot!("snowflake_incremental", sent("incremental", config, &[("ORDERS", "table")]));
+    insta::assert_snapshot!("snowflake_incremental", sent("incremental", config, &[("ORDERS", "TABLE")]));
 }
 
 #[test]
 fn extracts_merge_what_differs() {
     let config = json!({"unique_key": "id"});
-    insta::assert_snapshot!("snowflake_extract", sent("extract", config, &[("ORDERS", "table")]));
+    insta::assert_snapshot!("snowflake_extract", sent("extract", config, &[("ORDERS", "TABLE")]));
 }
 
 #[test]
 fn dimensions_close_and_open_versions() {
     let config = json!({"unique_key": "id"});
-    insta::assert_snapshot!("snowflake_scd2", sent("scd2", config, &[("DIM_CUSTOMER", "table")]));
+    insta::assert_snapshot!("snowflake_scd2", sent("scd2", config, &[("DIM_CUSTOMER", "TABLE")]));
 }

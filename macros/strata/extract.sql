@@ -46,6 +46,12 @@
 
 {#- The table's first rows, or all its rows anew. -#}
 {% macro extract_create(existing_relation, target_relation, intermediate_relation, batch_relation) %}
+  {{ return(adapter.dispatch('extract_create', 'strata')(
+    existing_relation, target_relation, intermediate_relation, batch_relation
+  )) }}
+{% endmacro %}
+
+{% macro default__extract_create(existing_relation, target_relation, intermediate_relation, batch_relation) %}
   {%- set new_relation = target_relation if existing_relation is none else intermediate_relation -%}
   {%- do drop_relation_if_exists(load_cached_relation(intermediate_relation)) -%}
   {%- call statement('main') -%}

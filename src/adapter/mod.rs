@@ -182,13 +182,15 @@ pub enum RelationType {
     DynamicTable,
     /// A table outside the warehouse.
     External,
+    /// A table in Iceberg's format; dbt's word for it is that of any table.
+    IcebergTable,
 }
 
 impl RelationType {
     /// dbt's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Table => "table",
+            Self::Table | Self::IcebergTable => "table",
             Self::View => "view",
             Self::Cte => "cte",
             Self::MaterializedView => "materialized_view",

@@ -3,6 +3,7 @@
 use super::files::DirectoryRole;
 use super::layers::{self, Layer};
 use super::version;
+use super::warehouses::{self, WarehouseSettings};
 use super::yaml::{Found, Reader, Yaml, YamlValue};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, Span, nearest};
 use crate::template::{Templates, has_jinja};
@@ -44,6 +45,8 @@ pub struct ProjectConfig {
     pub flags: Map<String, Json>,
     /// The layers that `layers:` switches on, bottom first.
     pub layers: Vec<Layer>,
+    /// The sizes that warehouses have while the project runs.
+    pub warehouses: Vec<WarehouseSettings>,
 }
 
 /// Which parts of relation names are quoted; none where the adapter's default counts.
@@ -179,6 +182,7 @@ impl ProjectConfig {
             query_comment: QueryComment::default(),
             flags: Map::new(),
             layers: vec![],
+            warehouses: vec![],
         }
     }
 }
@@ -209,6 +213,7 @@ pub fn read(yaml: &Yaml, templates: &Templates) -> Result<(ProjectConfig, Diagno
     config.query_comment = read_query_comment(&mut reader);
     config.flags = reader.mapping("flags").map(Yaml::to_json_map).unwrap_or_default();
     config.layers = layers::read(&mut reader);
+    config.warehouses = warehouses::read(&mut reader);
     version::check_required(&mut reader, &name);
     config.trees = read_trees(&mut reader, yaml);
     reader.not_supported("function-paths");

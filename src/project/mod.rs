@@ -11,6 +11,7 @@ pub mod profile;
 pub mod properties;
 pub mod semver;
 mod version;
+pub mod warehouses;
 pub mod yaml;
 
 pub use config::ProjectConfig;

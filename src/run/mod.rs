@@ -13,6 +13,7 @@ mod seed;
 mod session;
 mod show;
 mod test;
+mod warehouses;
 
 pub use extraction::Sources;
 pub use freshness::{Measured, SourceResult, freshness};
@@ -42,6 +43,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use warehouses::Warehouses;
 
 /// What the command line asks of a run.
 #[derive(Debug, Clone)]
@@ -186,6 +188,7 @@ impl Run {
         let hooks = |kind: &str, results: Option<&[NodeResult]>| {
             if with_hooks { hooks::run(self, &master, kind, results) } else { vec![] }
         };
+        let warehouses = Warehouses::resize(self, &master)?;
         let mut results = hooks(hooks::ON_RUN_START, None);
         // As in dbt, a failing hook keeps the nodes from running only where the project says so.
         let flags = &self.compiler.project().root_package().config;
@@ -205,6 +208,7 @@ impl Run {
         }
         let end = hooks(hooks::ON_RUN_END, Some(&results));
         results.extend(end);
+        warehouses.restore(self, &master);
         let interrupted = self.cancel.is_cancelled();
         let failed = results.iter().any(|result| result.status.is_failure());
         let status = if interrupted {

@@ -9,9 +9,9 @@ use super::{Run, response_of, test};
 use crate::adapter::{DatabaseErrorKind, Response, Table};
 use crate::compile::{CompiledNode, NodeHost, Surroundings};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
-use crate::jinja::RenderContext;
 use crate::jinja::context::returned_relations;
 use crate::jinja::host::{FailedStatement, HostError, Session};
+use crate::jinja::{RenderContext, Value};
 use crate::manifest::{Materialized, Node};
 use crate::name::{RelationName, ResourceType};
 use crate::plan::kind_of;
@@ -170,15 +170,35 @@ impl<'a> NodeWorker<'a> {
         };
         let host = Arc::new(NodeHost::new(compiler, Some(node), surroundings));
         let context = compiler.context(Some(node), Some(compiled), surroundings, &host)?;
-        let returned = compiler.engine().call_macro(&definition, &[], &[], &context).map_err(|found| {
+        let place = |found: Diagnostic| {
             found.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
-        })?;
+        };
+        let original = self.session_macro("begin_node_session", &[], &context).map_err(place)?;
+        let returned = compiler.engine().call_macro(&definition, &[], &[], &context).map_err(place);
+        let ended = self.session_macro("end_node_session", &[original, Value::from(returned.is_err())], &context);
+        // A failure of the node says more than what failed after it.
+        let returned = returned?;
+        ended.map_err(place)?;
         if let Some(session) = &surroundings.session {
             for relation in returned_relations(&returned) {
                 session.relation_added(relation);
             }
         }
         Ok(context)
+    }
+
+    /// Calls one of the macros that prepare a session for a node, and put it back as it was.
+    fn session_macro(
+        &self,
+        name: &str,
+        arguments: &[Value],
+        context: &Arc<RenderContext>,
+    ) -> std::result::Result<Value, Diagnostic> {
+        let engine = self.run.compiler.engine();
+        match engine.registry().find(name, context.package()) {
+            Some(definition) => engine.call_macro(&definition, arguments, &[], context),
+            None => Ok(Value::default()),
+        }
     }
 
     /// Runs a data test and judges what it found.

@@ -82,8 +82,8 @@ ACCEPTED = re.compile(
 )  # fmt: skip
 TRANSACTION = re.compile(r"^(begin|start|commit|rollback)(?:\s+(?:transaction|work))?\s*;?$", re.I)
 RESULT_SCAN = re.compile(r"table\s*\(\s*result_scan\s*\(\s*(last_query_id\s*\(\s*\)|'[^']+')\s*\)\s*\)", re.I)
-SIZES = {"XSMALL": "X-Small", "SMALL": "Small", "MEDIUM": "Medium", "LARGE": "Large", "XLARGE": "X-Large",
-         "XXLARGE": "2X-Large", "XXXLARGE": "3X-Large", "X4LARGE": "4X-Large"}  # fmt: skip
+SIZES = {size.replace("-", "").upper(): size for size in (
+    "X-Small", "Small", "Medium", "Large", "X-Large", "2X-Large", "3X-Large", "4X-Large", "5X-Large", "6X-Large")}  # fmt: skip
 ATTEMPTS = 5
 
 
@@ -495,7 +495,7 @@ def set_warehouse(one: Warehouse, text: str) -> None:
     for option in PARAMETER.finditer(text):
         key, value = option[1].lower(), option[2] if option[2] is not None else option[3]
         if key == "warehouse_size":
-            size = re.sub(r"[-\s]", "", value).upper().replace("2XLARGE", "XXLARGE").replace("3XLARGE", "XXXLARGE")
+            size = re.sub(r"[-\s]", "", value).upper()
             if size not in SIZES:
                 raise SnowflakeError(1422, "22023", f"SQL compilation error:\ninvalid value [{value}] for parameter 'WAREHOUSE_SIZE'")
             one.size = SIZES[size]

@@ -63,6 +63,35 @@
   {{ make_hook_config(sql, inside_transaction=false) }}
 {% endmacro %}
 
+{#- What a node asks of its session: made so before its materialization, and undone after it, however that ended.
+    end_node_session() is given what begin_node_session() gave. -#}
+
+{% macro begin_node_session() %}
+  {{ return(adapter.dispatch('begin_node_session', 'dbt')()) }}
+{% endmacro %}
+
+{% macro default__begin_node_session() %}
+  {{ return(none) }}
+{% endmacro %}
+
+{% macro end_node_session(original, failed) %}
+  {{ return(adapter.dispatch('end_node_session', 'dbt')(original, failed)) }}
+{% endmacro %}
+
+{% macro default__end_node_session(original, failed) %}
+  {{ return(none) }}
+{% endmacro %}
+
+{#- What has to change so that the warehouses of an account are as a project wants them: nothing where a database has no
+    such thing. -#}
+{% macro warehouse_changes(warehouses) %}
+  {{ return(adapter.dispatch('warehouse_changes', 'dbt')(warehouses)) }}
+{% endmacro %}
+
+{% macro default__warehouse_changes(warehouses) %}
+  {{ return('[]') }}
+{% endmacro %}
+
 {% macro set_sql_header(config) -%}
   {%- do config.set('sql_header', caller()) -%}
 {%- endmacro %}

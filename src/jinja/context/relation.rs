@@ -27,6 +27,8 @@ pub struct RelationObject {
     /// Which parts are quoted.
     quote: [bool; 3],
     relation_type: Option<&'static str>,
+    /// Whether its table format is Iceberg's.
+    is_iceberg: bool,
     information_schema: InformationSchema,
     /// Rows to read at most: 0 under `--empty`.
     limit: Option<u64>,
@@ -55,6 +57,7 @@ impl RelationObject {
             include: [true; 3],
             quote: [name.quoting.database, name.quoting.schema, name.quoting.identifier],
             relation_type: relation.relation_type.map(RelationType::as_str),
+            is_iceberg: relation.relation_type == Some(RelationType::IcebergTable),
             information_schema: InformationSchema::No,
             limit: None,
             external: None,
@@ -91,7 +94,10 @@ impl RelationObject {
         let quoting = Quoting { database: self.quote[0], schema: self.quote[1], identifier: self.quote[2] };
         Relation {
             name: RelationName { database: part(0), schema: part(1), identifier: part(2), quoting },
-            relation_type: self.relation_type.and_then(RelationType::from_word),
+            relation_type: match self.relation_type.and_then(RelationType::from_word) {
+                Some(RelationType::Table) if self.is_iceberg => Some(RelationType::IcebergTable),
+                other => other,
+            },
         }
     }
 
@@ -165,6 +171,7 @@ impl RelationObject {
             include: [self.path[0].is_some(), false, true],
             quote: [self.quote[0], self.quote[1], false],
             relation_type: Some(RelationType::View.as_str()),
+            is_iceberg: false,
             information_schema: view.map_or(InformationSchema::Whole, InformationSchema::View),
             limit: None,
             external: None,
@@ -240,7 +247,10 @@ impl RelationObject {
             "is_cte" => self.is_type(RelationType::Cte),
             "is_materialized_view" => self.is_type(RelationType::MaterializedView),
             "is_dynamic_table" => self.is_type(RelationType::DynamicTable),
-            "is_pointer" | "is_function" | "is_iceberg_format" => Value::from(false),
+            "is_pointer" | "is_function" => Value::from(false),
+            "is_iceberg_format" => Value::from(self.is_iceberg),
+            "table_format" => Value::from(if self.is_iceberg { "iceberg" } else { "default" }),
+            "can_be_renamed" if self.is_iceberg => Value::from(false),
             "can_be_renamed" => self.is_one_of(warehouse.renameable()),
             "can_be_replaced" => self.is_one_of(warehouse.replaceable()),
             "renameable_relations" => types_value(warehouse.renameable()),
@@ -275,6 +285,9 @@ impl RelationObject {
                     }
                 }
                 "type" => changed.relation_type = type_word(&value)?,
+                "table_format" => {
+                    changed.is_iceberg = value.as_str().is_some_and(|format| format.eq_ignore_ascii_case("iceberg"));
+                }
                 "include_policy" => lay_over(&mut changed.include, &value),
                 "quote_policy" => lay_over(&mut changed.quote, &value),
                 "limit" => changed.limit = if value.is_none() { None } else { value.as_usize().map(|n| n as u64) },
@@ -450,9 +463,19 @@ impl RelationObject {
             }
             "add_ephemeral_prefix" => Value::from(format!("__dbt__cte__{}", arguments.text("name")?)),
             "get_relation_type" => Value::from(type_word(&arguments.required("type")?)?),
+            "needs_to_drop" => {
+                let old = arguments.required("old_relation")?;
+                Value::from(Self::from_value(&old).is_some_and(|old| self.needs_to_drop(&old)))
+            }
+            "get_ddl_prefix_for_alter" => Value::from(if self.is_iceberg { "iceberg" } else { "" }),
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
         };
         arguments.finish()?;
         Ok(answer)
+    }
+
+    /// Whether what stands there has to go before a table of this kind can take its place.
+    fn needs_to_drop(&self, old: &Self) -> bool {
+        old.relation_type != Some(RelationType::Table.as_str()) || old.is_iceberg != self.is_iceberg
     }
 }

@@ -11,7 +11,7 @@ use minijinja::{Error, ErrorKind, State};
 use std::fmt;
 use std::sync::Arc;
 
-const METHODS: &[&str] = &["select", "exclude", "limit", "rename", "order_by", "distinct", "print_table"];
+const METHODS: &[&str] = &["select", "exclude", "limit", "rename", "order_by", "distinct", "merge", "print_table"];
 
 /// The rows of a query. Cells become values when a template looks at them.
 pub struct TableObject(Arc<Table>);
@@ -122,6 +122,25 @@ impl TableObject {
         let key = |row: &Vec<Cell>| positions.iter().map(|at| format!("{:?}", row[*at])).collect::<Vec<_>>();
         let rows = self.0.rows.iter().filter(|row| seen.insert(key(row))).cloned().collect();
         Ok(self.with_rows(rows))
+    }
+
+    /// The rows of tables that have the same columns, one after the other.
+    fn merged(tables: &Value) -> Result<Value, Error> {
+        let mut merged: Option<Table> = None;
+        for value in tables.try_iter()? {
+            let Some(table) = Self::from_value(&value) else {
+                let message = format!("`merge()` needs a list of tables, and this is in it: {}", repr(&value));
+                return Err(failure(Code::JinjaRender, message));
+            };
+            match &mut merged {
+                None => merged = Some((*table).clone()),
+                Some(merged) if merged.columns.len() == table.columns.len() => {
+                    merged.rows.extend(table.rows.iter().cloned());
+                }
+                Some(_) => return Err(failure(Code::JinjaRender, "`merge()` needs tables of the same columns")),
+            }
+        }
+        Ok(Self::value(Arc::new(merged.unwrap_or_default())))
     }
 
     /// The table as text with lines, at most so many rows and columns, cells cut at a width.
@@ -246,6 +265,7 @@ impl Object for TableObject {
             "rename" => self.renamed(&arguments.required("column_names")?)?,
             "order_by" => self.ordered(&mut arguments)?,
             "distinct" => self.distinct(&mut arguments)?,
+            "merge" => Self::merged(&arguments.required("tables")?)?,
             "print_table" => {
                 let mut limit = |name: &str, default: usize| {
                     arguments.given(name).map_or(default, |value| value.as_usize().unwrap_or(usize::MAX))

@@ -67,6 +67,11 @@ impl Warehouse {
         }
     }
 
+    /// Whether the columns of a seed are quoted where its config says nothing.
+    pub(super) fn quotes_seed_columns(self) -> bool {
+        self == Self::DuckDb
+    }
+
     /// Whether names that differ only by case mean one relation, however they are quoted.
     pub(super) fn ignores_case(self) -> bool {
         self == Self::DuckDb

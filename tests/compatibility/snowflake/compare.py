@@ -79,6 +79,7 @@ class Stage:
                 ]
                 found[name] = [json.dumps(names), *sorted(json.dumps(line) for line in masked)]
         self.control(database)
+        self.control(database, statements=True)
         return found
 
 

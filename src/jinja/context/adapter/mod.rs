@@ -5,6 +5,7 @@ mod constraints;
 mod duckdb;
 mod relations;
 mod snapshots;
+mod snowflake;
 mod strategies;
 
 use super::column::ColumnClass;
@@ -18,7 +19,7 @@ use super::{current, failure, failure_with_help};
 use crate::adapter::{Answer, ColumnType, Table};
 use crate::diagnostic::Code;
 use crate::jinja::host::{HostError, Phase, Session};
-use crate::jinja::value::{is_absent, list, none, repr, text, tuple};
+use crate::jinja::value::{is_absent, list, none, repr, tuple};
 use crate::jinja::{Arguments, RenderContext, host_error};
 use crate::name::{Quoting, quote_identifier};
 use minijinja::value::{Kwargs, Object, ObjectRepr, Value};
@@ -240,8 +241,8 @@ impl Call<'_, '_, '_, '_> {
     fn quote_seed_column(&mut self) -> Result<Value, Error> {
         let column = self.arguments.text("column")?;
         let quoted = match self.arguments.given("quote_config") {
-            None => true,
-            Some(value) if is_absent(&value) => true,
+            None => self.adapter.warehouse.quotes_seed_columns(),
+            Some(value) if is_absent(&value) => self.adapter.warehouse.quotes_seed_columns(),
             Some(value) if value == Value::from(true) || value == Value::from(false) => value.is_true(),
             Some(value) => {
                 let message = format!("config `quote_columns` must be true or false, not {}", repr(&value));
@@ -325,7 +326,11 @@ impl Call<'_, '_, '_, '_> {
                 none()
             }
             "build_catalog_relation" => self.build_catalog_relation()?,
-            "get_catalog_integration" | "store_relation" | "describe_dynamic_table" => {
+            "describe_dynamic_table" => {
+                let relation = self.relation("relation")?;
+                self.call_macro("snowflake__describe_dynamic_table", &[("relation", Value::from_dyn_object(relation))])?
+            }
+            "get_catalog_integration" | "store_relation" => {
                 let message = format!("`adapter.{}` is not supported", self.method);
                 return Err(failure(Code::NotSupported, message));
             }
@@ -339,21 +344,6 @@ impl Call<'_, '_, '_, '_> {
     fn commit(&mut self) -> Result<Value, Error> {
         self.session()?.commit().map_err(|failed| host_error(HostError::Database(failed)))?;
         Ok(none())
-    }
-
-    fn build_catalog_relation(&mut self) -> Result<Value, Error> {
-        let model = self.arguments.required("config")?;
-        let config = model.get_attr("config").unwrap_or_default();
-        let catalog = ["catalog_name", "catalog"]
-            .into_iter()
-            .find_map(|key| config.get_attr(key).ok().filter(|value| !is_absent(value)).map(|value| text(&value)));
-        match catalog {
-            None => Ok(none()),
-            Some(catalog) => {
-                let message = format!("the catalog integration `{catalog}` cannot be used: strata has none");
-                Err(failure(Code::NotSupported, message))
-            }
-        }
     }
 }
 

@@ -225,6 +225,7 @@ fn listed_relations(warehouse: Warehouse, table: &Table) -> Result<Vec<Relation>
             [position("database_name", 0), position("name", 1), position("schema_name", 2), position("kind", 3)]
         }
     };
+    let flags = ["is_dynamic", "is_iceberg"].map(|name| table.position(name));
     let mut relations = Vec::with_capacity(table.rows.len());
     for row in &table.rows {
         let text = |place: usize| row.get(place).map(ToString::to_string).filter(|text| !text.is_empty());
@@ -233,14 +234,23 @@ fn listed_relations(warehouse: Warehouse, table: &Table) -> Result<Vec<Relation>
             let message = "macro `list_relations_without_caching` must give rows of database, name, schema and type";
             return Err(failure(Code::JinjaRender, message));
         }
-        let word = kind.unwrap_or_default().to_lowercase().replace(' ', "_");
+        let is_set = flags.map(|place| place.and_then(text).is_some_and(|text| text.starts_with('Y')));
         relations.push(Relation {
             name: RelationName { database, schema, identifier, quoting: Quoting::ALL },
-            relation_type: Some(RelationType::from_word(&word).unwrap_or(match word.as_str() {
-                "base_table" | "transient" => RelationType::Table,
-                _ => RelationType::External,
-            })),
+            relation_type: Some(listed_type(&kind.unwrap_or_default(), is_set)),
         });
     }
     Ok(relations)
+}
+
+/// What a relation is by the word for it, and whether it is a dynamic table, and one in Iceberg's format.
+fn listed_type(kind: &str, [is_dynamic, is_iceberg]: [bool; 2]) -> RelationType {
+    let word = kind.to_lowercase().replace(' ', "_");
+    match RelationType::from_word(&word) {
+        Some(RelationType::Table) if is_dynamic => RelationType::DynamicTable,
+        Some(RelationType::Table) if is_iceberg => RelationType::IcebergTable,
+        Some(relation_type) => relation_type,
+        None if matches!(word.as_str(), "base_table" | "transient" | "temporary") => RelationType::Table,
+        None => RelationType::External,
+    }
 }
