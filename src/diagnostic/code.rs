@@ -52,6 +52,8 @@ codes! {
     UnusedConfigPath => "unused-config-path",
     /// A properties entry for a resource that does not exist.
     UnusedProperties => "unused-properties",
+    /// A macro's arguments are not those that properties describe.
+    MacroArguments => "macro-arguments",
     /// Jinja that cannot be parsed.
     JinjaSyntax => "jinja-syntax",
     /// Jinja that failed while it was rendered.

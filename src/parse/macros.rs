@@ -2,12 +2,14 @@
 
 use super::docs::Descriptions;
 use super::host::Surroundings;
+use super::macro_arguments;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
 use crate::jinja::{
     Engine, FileBlocks, PackageKind, Registry, RegistryBuilder, SnapshotBlock, scan_docs, scan_macro_file,
 };
 use crate::manifest::{DocBlock, MacroArgument, MacroEntry, Manifest};
 use crate::name::{ResourceType, UniqueId};
+use crate::project::properties::ArgumentProperties;
 use crate::project::{FileKind, Package, PackageFile, Project};
 use indexmap::IndexMap;
 use rayon::prelude::*;
@@ -138,7 +140,15 @@ pub fn describe(
     for file in project.packages.iter().flat_map(|package| &package.files) {
         paths.insert(file.source.path(), &file.original_file_path);
     }
+    let validate = project.root_package().config.flag("validate_macro_args").unwrap_or(false);
     for entry in manifest.macros.values_mut() {
+        if validate && let Some(definition) = engine.registry().by_id(entry.unique_id.as_str()) {
+            entry.arguments = definition
+                .arguments
+                .iter()
+                .map(|name| MacroArgument { name: name.clone(), data_type: None, description: String::new() })
+                .collect();
+        }
         if let Some(path) = paths.get(entry.span.file().path()) {
             (*path).clone_into(&mut entry.original_file_path);
         }
@@ -166,11 +176,17 @@ pub fn describe(
             };
             entry.description = descriptions.text(&described.description, &described.name_span, found);
             entry.meta.clone_from(&described.meta);
-            let argument = |(name, data_type, description): &(String, Option<String>, String)| MacroArgument {
-                name: name.clone(),
-                data_type: data_type.clone(),
-                description: description.clone(),
+            if validate && let Some(definition) = engine.registry().get(package.name(), &described.name) {
+                macro_arguments::check(described, definition, found);
+            }
+            let argument = |argument: &ArgumentProperties| MacroArgument {
+                name: argument.name.clone(),
+                data_type: argument.data_type.as_ref().map(|(data_type, _)| data_type.clone()),
+                description: argument.description.clone(),
             };
+            if described.arguments.is_empty() && validate {
+                continue;
+            }
             entry.arguments = described.arguments.iter().map(argument).collect();
         }
     }

@@ -12,6 +12,7 @@ mod drafts;
 mod generic_tests;
 mod host;
 mod layers;
+mod macro_arguments;
 mod macros;
 mod names;
 mod places;

@@ -126,8 +126,21 @@ pub struct MacroProperties {
     pub description: String,
     /// Free values.
     pub meta: Map<String, Json>,
-    /// Name, type and description of each argument.
-    pub arguments: Vec<(String, Option<String>, String)>,
+    /// The arguments, in order.
+    pub arguments: Vec<ArgumentProperties>,
+}
+
+/// What is said of a macro's argument.
+#[derive(Debug, Clone)]
+pub struct ArgumentProperties {
+    /// The argument's name.
+    pub name: String,
+    /// Where the name stands.
+    pub span: Span,
+    /// Its type, and where that stands.
+    pub data_type: Option<(String, Span)>,
+    /// The description, Jinja not rendered.
+    pub description: String,
 }
 
 /// Keys of a properties file that dbt has and strata does not read.
@@ -314,9 +327,11 @@ fn read_macro(entry: &Yaml, found: &Found) -> Option<MacroProperties> {
     let argument = |argument: &Yaml| {
         let mut reader = Reader::new(argument, "argument", found);
         let name = reader.required_text("name");
-        let read = (reader.text("type"), reader.text("description").unwrap_or_default());
+        let data_type = reader.placed_text("type").map(|(text, span)| (text, span.clone()));
+        let description = reader.text("description").unwrap_or_default();
         reader.finish();
-        Some((name?.0, read.0, read.1))
+        let (name, span) = name?;
+        Some(ArgumentProperties { name, span: span.clone(), data_type, description })
     };
     let properties = MacroProperties {
         name: String::new(),
