@@ -18,6 +18,8 @@ pub enum ResourceType {
     Source,
     /// A data test, generic or singular.
     Test,
+    /// A test of a model's SQL on rows that the test itself gives.
+    UnitTest,
     /// A SQL file that is compiled but never run.
     Analysis,
     /// A hook of the project (`on-run-start`, `on-run-end`).
@@ -38,6 +40,7 @@ impl ResourceType {
             Self::Snapshot => "snapshot",
             Self::Source => "source",
             Self::Test => "test",
+            Self::UnitTest => "unit_test",
             Self::Analysis => "analysis",
             Self::Operation => "operation",
             Self::Macro => "macro",

@@ -3,6 +3,7 @@
 use super::node_shape::{NodeShape, SourceShape, doc_shape, macro_shape};
 use super::{Invocation, write_json};
 use crate::diagnostic::Diagnostic;
+use crate::jinja::context::unit_test_json;
 use crate::manifest::{Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
 use crate::run::event::{NodeResult, Status};
@@ -39,6 +40,7 @@ pub fn node_document(manifest: &Manifest, invocation: &Invocation, id: &UniqueId
     let document = Document { manifest, invocation, outcomes: Outcomes::default() };
     let created_at = document.created_at();
     let shape = match (manifest.nodes.get(id), manifest.sources.get(id)) {
+        (Some(node), _) if node.unit_test.is_some() => return Some(Value::Object(document.unit_test(node))),
         (Some(node), _) => serde_json::to_value(document.node(node, &BTreeMap::new())),
         (None, Some(source)) => serde_json::to_value(SourceShape { source, created_at }),
         (None, None) => return None,
@@ -60,7 +62,8 @@ impl Serialize for Document<'_> {
         let keys = primary_keys(manifest);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("metadata", &self.metadata())?;
-        let nodes = || manifest.nodes.iter().map(|(id, node)| (id, self.node(node, &keys)));
+        let plain = manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
+        let nodes = || plain.clone().map(|(id, node)| (id, self.node(node, &keys)));
         map.serialize_entry("nodes", &Entries(nodes))?;
         let sources = || manifest.sources.iter().map(|(id, source)| (id, SourceShape { source, created_at }));
         map.serialize_entry("sources", &Entries(sources))?;
@@ -70,13 +73,16 @@ impl Serialize for Document<'_> {
         for absent in ["exposures", "metrics", "groups", "selectors"] {
             map.serialize_entry(absent, &Map::new())?;
         }
-        let disabled = || manifest.disabled.iter().map(|(id, node)| (id, [self.node(node, &keys)]));
+        let disabled = || manifest.disabled.iter().map(|(id, node)| (id, [self.of_any_kind(node, &keys)]));
         map.serialize_entry("disabled", &Entries(disabled))?;
         map.serialize_entry("parent_map", &parents)?;
         map.serialize_entry("child_map", &children)?;
-        for absent in ["group_map", "saved_queries", "semantic_models", "unit_tests", "functions"] {
+        for absent in ["group_map", "saved_queries", "semantic_models", "functions"] {
             map.serialize_entry(absent, &Map::new())?;
         }
+        let unit_tests = manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_some());
+        let unit_tests = || unit_tests.clone().map(|(id, node)| (id, self.unit_test(node)));
+        map.serialize_entry("unit_tests", &Entries(unit_tests))?;
         map.end()
     }
 }
@@ -114,6 +120,20 @@ impl Document<'_> {
         self.invocation.started_at.timestamp_micros() as f64 / 1e6
     }
 
+    fn unit_test(&self, node: &Node) -> Map<String, Value> {
+        let mut shape = unit_test_json(node);
+        shape.insert("created_at".to_owned(), json!(self.created_at()));
+        shape
+    }
+
+    fn of_any_kind<'n>(&'n self, node: &'n Node, keys: &'n BTreeMap<&str, Vec<String>>) -> AnyShape<'n> {
+        if node.unit_test.is_some() {
+            AnyShape::UnitTest(self.unit_test(node))
+        } else {
+            AnyShape::Node(Box::new(self.node(node, keys)))
+        }
+    }
+
     fn node<'n>(&'n self, node: &'n Node, keys: &'n BTreeMap<&str, Vec<String>>) -> NodeShape<'n> {
         let id = node.unique_id.as_str();
         NodeShape {
@@ -126,6 +146,14 @@ impl Document<'_> {
             primary_key: keys.get(id).map_or(&[], Vec::as_slice),
         }
     }
+}
+
+/// A node, or a unit test, which is no node in dbt's manifest.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum AnyShape<'a> {
+    Node(Box<NodeShape<'a>>),
+    UnitTest(Map<String, Value>),
 }
 
 /// A map whose entries are made one at a time while it is written.

@@ -192,6 +192,7 @@ pub(crate) mod fixture {
             checksum: "c0ffee".into(),
             test: None,
             version: None,
+            unit_test: None,
             hook_index: None,
         }
     }

@@ -51,6 +51,12 @@ pub fn relative_output_path(node: &Node) -> PathBuf {
     let own = Path::new(&node.path);
     let mut path = PathBuf::from(&node.package_name);
     path.extend(inside(original));
+    if node.unit_test.is_some() {
+        // dbt repeats the properties file's directories.
+        path.extend(original.parent().into_iter().flat_map(inside));
+        path.push(format!("{}.sql", node.alias));
+        return path;
+    }
     if original.file_name() != own.file_name() {
         path.extend(inside(own));
     }

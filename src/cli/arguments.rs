@@ -202,6 +202,9 @@ pub enum ResourceKind {
     /// Data tests
     #[value(alias = "data_test")]
     Test,
+    /// Unit tests
+    #[value(name = "unit_test", alias = "unit-test")]
+    UnitTest,
     /// Sources
     Source,
     /// Analyses

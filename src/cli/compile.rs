@@ -17,6 +17,16 @@ use serde_json::json;
 const KINDS: &[ResourceType] =
     &[ResourceType::Model, ResourceType::Snapshot, ResourceType::Test, ResourceType::Analysis, ResourceType::Operation];
 
+/// What can be compiled.
+const ALL: &[ResourceType] = &[
+    ResourceType::Model,
+    ResourceType::Snapshot,
+    ResourceType::Test,
+    ResourceType::Analysis,
+    ResourceType::Operation,
+    ResourceType::UnitTest,
+];
+
 /// Compiles the selected nodes, or the text of `--inline`.
 pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result<Outcome> {
     let introspect = !arguments.no_introspect && arguments.introspect.unwrap_or(true);
@@ -48,8 +58,13 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
             }
         };
     }
-    let wanted = |kind| arguments.kinds.wants(kind, KINDS, KINDS);
-    let selected = workspace.select(context, &arguments.selection, &wanted)?;
+    let wanted = |kind| arguments.kinds.wants(kind, ALL, KINDS);
+    let mut selected = workspace.select(context, &arguments.selection, &wanted)?;
+    if selected.is_empty() {
+        // The inputs of unit tests are as wide as what lies in the warehouse: they are compiled only if they are meant.
+        let is_unit_test = |kind| kind == ResourceType::UnitTest && arguments.kinds.wants(kind, ALL, ALL);
+        selected = workspace.select(context, &arguments.selection, &is_unit_test)?;
+    }
     let order = workspace.ordered(&selected);
     let compiler = workspace.compiler(order.clone(), &context.emit());
     let surroundings = surroundings(context, &workspace, introspect, compiler.translates(&order))?;

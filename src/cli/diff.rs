@@ -71,7 +71,8 @@ fn compiled(workspace: &Workspace, emit: &crate::run::event::Emit) -> (Compared,
     // The control tables are strata's own: a new version of them is no change of the project.
     let has_sql = |id: &&UniqueId| {
         manifest.nodes.get(*id).is_some_and(|node| {
-            let is_compiled = !matches!(node.resource_type, ResourceType::Seed | ResourceType::Operation);
+            let is_compiled =
+                !matches!(node.resource_type, ResourceType::Seed | ResourceType::Operation | ResourceType::UnitTest);
             is_compiled && node.package_name != PACKAGE
         })
     };

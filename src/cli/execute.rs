@@ -19,11 +19,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const MODELS: &[ResourceType] = &[ResourceType::Model];
-const TESTS: &[ResourceType] = &[ResourceType::Test];
+const TESTS: &[ResourceType] = &[ResourceType::Test, ResourceType::UnitTest];
 const SEEDS: &[ResourceType] = &[ResourceType::Seed];
 const SNAPSHOTS: &[ResourceType] = &[ResourceType::Snapshot];
 const EVERYTHING: &[ResourceType] =
-    &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Test];
+    &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Test, ResourceType::UnitTest];
 
 /// What a verb is to run, in the terms that all of them share.
 pub(super) struct Request {

@@ -10,8 +10,14 @@ use crate::report::Product;
 use serde_json::{Map, Value};
 
 /// What is listed unless told otherwise.
-const DEFAULT: &[ResourceType] =
-    &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Source, ResourceType::Test];
+const DEFAULT: &[ResourceType] = &[
+    ResourceType::Model,
+    ResourceType::Seed,
+    ResourceType::Snapshot,
+    ResourceType::Source,
+    ResourceType::Test,
+    ResourceType::UnitTest,
+];
 /// What can be listed.
 const ALL: &[ResourceType] = &[
     ResourceType::Model,
@@ -19,6 +25,7 @@ const ALL: &[ResourceType] = &[
     ResourceType::Snapshot,
     ResourceType::Source,
     ResourceType::Test,
+    ResourceType::UnitTest,
     ResourceType::Analysis,
 ];
 /// The keys of `--output json` unless told otherwise.
@@ -60,6 +67,9 @@ fn line(workspace: &Workspace, arguments: &ListArguments, id: &UniqueId) -> Opti
     let (node, source) = (manifest.nodes.get(id), manifest.sources.get(id));
     match arguments.output {
         ListOutput::Selector => match (node, source) {
+            (Some(node), _) if node.resource_type == ResourceType::UnitTest => {
+                Some(format!("unit_test:{}.{}", node.package_name, node.alias))
+            }
             (Some(node), _) => Some(node.fqn.join(".")),
             (_, Some(source)) => Some(format!("source:{}.{}.{}", source.package_name, source.source_name, source.name)),
             _ => None,

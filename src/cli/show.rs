@@ -60,8 +60,13 @@ fn chosen(context: &Context, workspace: &Workspace, arguments: &ShowArguments) -
     }
     let shown = |kind| !matches!(kind, ResourceType::Operation | ResourceType::Macro | ResourceType::Doc);
     let selected = workspace.select(context, given, &shown)?;
-    let is_test =
-        |id: &UniqueId| workspace.manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::Test);
+    let is_test = |id: &UniqueId| {
+        workspace
+            .manifest
+            .nodes
+            .get(id)
+            .is_some_and(|node| matches!(node.resource_type, ResourceType::Test | ResourceType::UnitTest))
+    };
     let others: BTreeSet<UniqueId> = selected.iter().filter(|id| !is_test(id)).cloned().collect();
     let chosen = workspace.ordered(if others.is_empty() { &selected } else { &others });
     if chosen.is_empty() {

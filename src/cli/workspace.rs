@@ -102,6 +102,7 @@ impl Workspace {
         for node in self.manifest.nodes.values().filter(|node| node.package_name != PACKAGE) {
             count(match node.resource_type {
                 ResourceType::Test => "data test",
+                ResourceType::UnitTest => "unit test",
                 ResourceType::Operation => "hook",
                 other => other.as_str(),
             });
@@ -202,6 +203,7 @@ impl ResourceTypeArguments {
             ResourceKind::Seed => kind == ResourceType::Seed,
             ResourceKind::Snapshot => kind == ResourceType::Snapshot,
             ResourceKind::Test => kind == ResourceType::Test,
+            ResourceKind::UnitTest => kind == ResourceType::UnitTest,
             ResourceKind::Source => kind == ResourceType::Source,
             ResourceKind::Analysis => kind == ResourceType::Analysis,
             ResourceKind::All => all.contains(&kind),

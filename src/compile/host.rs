@@ -1,5 +1,6 @@
 //! What templates are told while SQL is rendered and run: references resolved against the manifest.
 
+use super::unit_test::{Doubles, Inputs};
 use super::{Compiler, Messages, Surroundings};
 use crate::adapter::{Relation, RelationType, Table};
 use crate::diagnostic::{Code, Span, nearest};
@@ -42,6 +43,8 @@ pub struct NodeHost {
     manifest: Arc<Manifest>,
     node: Option<UniqueId>,
     surroundings: Surroundings,
+    /// What stands in for the node's surroundings in a unit test.
+    doubles: Option<Arc<Doubles>>,
     messages: Messages,
     ephemerals: Mutex<Vec<UniqueId>>,
 }
@@ -54,12 +57,44 @@ impl NodeHost {
             manifest: Arc::clone(&compiler.manifest),
             node: node.map(|node| node.unique_id.clone()),
             surroundings: surroundings.clone(),
+            doubles: None,
             messages: Arc::clone(&compiler.messages),
             ephemerals: Mutex::default(),
         }
     }
 
-    /// The ephemeral models that were referred to so far, in the order of first use.
+    /// A host for which a unit test's doubles come before everything else.
+    pub(super) fn with_doubles(self, doubles: &Arc<Doubles>) -> Self {
+        Self { doubles: Some(Arc::clone(doubles)), ..self }
+    }
+
+    /// The inputs of the unit test that is rendered, if one is.
+    fn inputs(&self) -> Option<&Inputs> {
+        self.doubles.as_ref()?.inputs.as_ref()
+    }
+
+    /// Notes that a node's text is needed as a CTE; gives the relation by which it is read.
+    fn use_cte(&self, id: &UniqueId, name: String) -> Relation {
+        let mut used = self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner);
+        if !used.contains(id) {
+            used.push(id.clone());
+        }
+        cte_relation(name)
+    }
+
+    /// What a unit test has instead of a parent.
+    fn input(&self, inputs: &Inputs, id: &UniqueId, call: &str) -> Result<Relation, HostError> {
+        match inputs.get(id) {
+            Some(name) => Ok(self.use_cte(id, name.clone())),
+            None => Err(refused(
+                Code::UnknownRef,
+                format!("the unit test says nothing of `{call}`, which the model reads"),
+                Some(format!("add `- input: {call}` with its rows under `given:`")),
+            )),
+        }
+    }
+
+    /// The ephemeral models (for a unit test: the inputs) that were referred to so far, in the order of first use.
     pub fn ephemerals(&self) -> Vec<UniqueId> {
         self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -95,7 +130,18 @@ impl NodeHost {
 
 /// The name under which an ephemeral model stands in the models that refer to it.
 pub fn ephemeral_name(node: &Node) -> String {
-    format!("__dbt__cte__{}", node.name)
+    cte_name(&node.name)
+}
+
+/// dbt's name of the CTE that stands for something called `name`.
+pub(super) fn cte_name(name: &str) -> String {
+    format!("__dbt__cte__{name}")
+}
+
+/// A CTE as something to read from.
+pub(super) fn cte_relation(name: String) -> Relation {
+    let name = RelationName { database: None, schema: None, identifier: Some(name), quoting: Quoting::NONE };
+    Relation { name, relation_type: Some(RelationType::Cte) }
 }
 
 fn refused(code: Code, message: String, help: Option<String>) -> HostError {
@@ -122,19 +168,12 @@ impl Host for NodeHost {
                 help,
             ));
         };
+        if let Some(inputs) = self.inputs() {
+            return self.input(inputs, &target.unique_id, &format!("ref('{}')", call.name));
+        }
         self.check_declared(&target.unique_id, &call.name)?;
         if target.is_ephemeral() {
-            let mut used = self.ephemerals.lock().unwrap_or_else(PoisonError::into_inner);
-            if !used.contains(&target.unique_id) {
-                used.push(target.unique_id.clone());
-            }
-            let name = RelationName {
-                database: None,
-                schema: None,
-                identifier: Some(ephemeral_name(target)),
-                quoting: Quoting::NONE,
-            };
-            return Ok(Relation { name, relation_type: Some(RelationType::Cte) });
+            return Ok(self.use_cte(&target.unique_id, ephemeral_name(target)));
         }
         match &target.relation_name {
             Some(name) => Ok(Relation { name: name.clone(), relation_type: None }),
@@ -151,6 +190,10 @@ impl Host for NodeHost {
             let message = format!("there is no source `{}.{}`", call.source_name, call.table_name);
             return Err(refused(Code::UnknownSource, message, None));
         };
+        if let Some(inputs) = self.inputs() {
+            let SourceCall { source_name, table_name, .. } = &call;
+            return self.input(inputs, &source.unique_id, &format!("source('{source_name}', '{table_name}')"));
+        }
         // Nothing runs before a source, so unlike a model it may show up only now, as in dbt.
         match &self.surroundings.source {
             Some(replaced) if replaced.source == source.unique_id => Ok(replaced.relation.clone()),
@@ -163,14 +206,24 @@ impl Host for NodeHost {
     }
 
     fn config(&self, key: &str) -> Option<Json> {
+        if let Some(value) = self.doubles.as_ref().and_then(|doubles| doubles.config.get(key)) {
+            return Some(value.clone());
+        }
         self.this_node()?.config.get(key).cloned()
     }
 
     fn config_values(&self) -> ConfigMap {
-        self.this_node().map(|node| node.config.values().clone()).unwrap_or_default()
+        let mut values = self.this_node().map(|node| node.config.values().clone()).unwrap_or_default();
+        if let Some(doubles) = &self.doubles {
+            values.extend(doubles.config.clone());
+        }
+        values
     }
 
     fn variable(&self, name: &str) -> Option<Json> {
+        if let Some(value) = self.doubles.as_ref().and_then(|doubles| doubles.variables.get(name)) {
+            return Some(value.clone());
+        }
         self.project.variable(self.package(), name).cloned()
     }
 
@@ -179,6 +232,9 @@ impl Host for NodeHost {
             let message = format!("the secret `{name}` cannot be used here");
             let help = "secrets may stand in profiles.yml, packages.yml and a source's `connector:`";
             return Err(refused(Code::JinjaRender, message, Some(help.to_owned())));
+        }
+        if let Some(value) = self.doubles.as_ref().and_then(|doubles| doubles.environment.get(name)) {
+            return Ok(Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
         }
         Ok(self.project.environment.variables.get(name).cloned())
     }

@@ -4,9 +4,11 @@ mod freshness;
 mod host;
 mod operation;
 mod trace;
+mod unit_test;
 
 pub use freshness::Collected;
 pub use host::{Message, NodeHost, SourceOverride};
+pub use unit_test::in_own_words;
 
 use crate::adapter::{Relation, Table};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile, Span};
@@ -174,6 +176,9 @@ impl Compiler {
     /// Renders a node's SQL, with the CTEs of the ephemeral models that it uses, and translates it where it is
     /// written in another dialect than the target's.
     pub fn compile(&self, node: &Node, surroundings: &Surroundings) -> Result<CompiledNode> {
+        if let Some(test) = &node.unit_test {
+            return self.compile_unit_test(node, test, surroundings);
+        }
         let template = Template::compile(&node.file, node.code_range.clone()).map_err(in_node(node))?;
         let host = Arc::new(NodeHost::new(self, Some(node), surroundings));
         let context = self.context(Some(node), None, surroundings, &host)?;

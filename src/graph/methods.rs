@@ -97,6 +97,9 @@ impl<'a> Matcher<'a> {
             Method::ResourceType if !RESOURCE_TYPES.contains(&value) => {
                 refuse(format!("`{value}` is none of {}", RESOURCE_TYPES.join(", ")))
             }
+            Method::UnitTest if value.split('.').count() > 2 => {
+                refuse("a unit test is `name` or `package.name`".to_owned())
+            }
             Method::Version if !["latest", "prerelease", "old", "none"].contains(&value) => {
                 refuse(format!("`{value}` is none of latest, prerelease, old, none"))
             }
@@ -105,7 +108,7 @@ impl<'a> Matcher<'a> {
                 .needs_state("sources.json")
                 .note("it is compared with the one in the target directory, which `strata source freshness` writes")),
             Method::SourceStatus if value != "fresher" => refuse("`source_status:` takes only `fresher`".to_owned()),
-            Method::Exposure | Method::Metric | Method::SemanticModel | Method::SavedQuery | Method::UnitTest => {
+            Method::Exposure | Method::Metric | Method::SemanticModel | Method::SavedQuery => {
                 let what = self.criterion.method.as_str();
                 Err(Diagnostic::error(
                     Code::NotSupported,
@@ -149,20 +152,22 @@ impl<'a> Matcher<'a> {
                 let wanted = if value == "this" { self.project } else { value };
                 glob::matches(wanted, member.package())
             }
+            // As in dbt, the configs of unit tests are not looked at.
+            Method::Config if member.resource_type() == ResourceType::UnitTest => false,
             Method::Config => member.config(&self.criterion.arguments).is_some_and(|given| {
                 has_value(&given, &self.criterion.value, self.criterion.arguments == ["severity"])
             }),
-            Method::TestName => {
-                node.and_then(|node| node.test.as_ref()).is_some_and(|test| glob::matches(value, &test.name))
-            }
-            Method::TestType => node.is_some_and(|node| {
-                let generic = node.test.is_some();
-                node.resource_type == ResourceType::Test
-                    && match value {
-                        "generic" | "schema" => generic,
-                        "singular" => !generic,
-                        other => other == "data",
-                    }
+            Method::TestName => node.is_some_and(|node| match (&node.test, node.resource_type) {
+                (Some(test), _) => glob::matches(value, &test.name),
+                (None, ResourceType::UnitTest) => glob::matches(value, &node.name),
+                (None, _) => false,
+            }),
+            Method::TestType => node.is_some_and(|node| match (node.resource_type, value) {
+                (ResourceType::Test, "generic" | "schema") => node.test.is_some(),
+                (ResourceType::Test, "singular") => node.test.is_none(),
+                (kind, "data") => kind == ResourceType::Test,
+                (kind, "unit") => kind == ResourceType::UnitTest,
+                _ => false,
             }),
             Method::ResourceType => member.resource_type().as_str() == value,
             Method::State => {
@@ -176,7 +181,8 @@ impl<'a> Matcher<'a> {
                 .is_some_and(|status| status == value),
             Method::SourceStatus => self.state.freshness.as_ref().is_some_and(|freshness| freshness.is_fresher(id)),
             Method::Version => node.is_some_and(|node| node.resource_type == ResourceType::Model && is_of(node, value)),
-            Method::Exposure | Method::Metric | Method::SemanticModel | Method::SavedQuery | Method::UnitTest => false,
+            Method::UnitTest => node.is_some_and(|node| is_unit_test(node, value)),
+            Method::Exposure | Method::Metric | Method::SemanticModel | Method::SavedQuery => false,
         }
     }
 }
@@ -337,6 +343,13 @@ fn is_source(source: &Source, value: &str) -> bool {
     glob::matches(package, &source.package_name)
         && glob::matches(name, &source.source_name)
         && glob::matches(table, &source.name)
+}
+
+fn is_unit_test(node: &Node, value: &str) -> bool {
+    let (package, name) = value.split_once('.').unwrap_or(("*", value));
+    node.resource_type == ResourceType::UnitTest
+        && glob::matches(package, &node.package_name)
+        && glob::matches(name, &node.name)
 }
 
 /// Whether a model is of a kind of version: `latest`, `prerelease` (newer than that), `old`, or `none`.

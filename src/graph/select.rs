@@ -99,7 +99,8 @@ impl Selector<'_> {
     }
 
     fn is_test(&self, id: &UniqueId) -> bool {
-        self.manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::Test)
+        let is_test = |kind| matches!(kind, ResourceType::Test | ResourceType::UnitTest);
+        self.manifest.nodes.get(id).is_some_and(|node| is_test(node.resource_type))
     }
 
     fn set(&self, set: &SetSpec, warnings: &mut Diagnostics) -> std::result::Result<Picked, Diagnostic> {

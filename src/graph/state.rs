@@ -1,6 +1,6 @@
 //! What a former run left, for the methods `state`, `result` and `source_status`.
 
-use crate::manifest::{Manifest, Node, Source};
+use crate::manifest::{Manifest, Node, Source, UnitTest};
 use crate::name::ResourceType;
 use crate::name::UniqueId;
 use chrono::{DateTime, Utc};
@@ -76,7 +76,12 @@ impl<'a> Comparison<'a> {
 
     /// Whether a node or source fits `state:value`; none for a value that there is not.
     pub(super) fn fits(&self, id: &UniqueId, value: &str) -> Option<bool> {
-        let section = if self.manifest.sources.contains_key(id) { "sources" } else { "nodes" };
+        let is_unit_test = self.manifest.nodes.get(id).is_some_and(|node| node.unit_test.is_some());
+        let section = match self.manifest.sources.contains_key(id) {
+            true => "sources",
+            false if is_unit_test => "unit_tests",
+            false => "nodes",
+        };
         let old = self.former.get(section).and_then(|section| section.get(id.as_str()));
         let changed = |test: fn(&Node, &Json) -> bool| match (self.manifest.nodes.get(id), old) {
             (Some(node), Some(old)) => test(node, old),
@@ -103,6 +108,9 @@ impl<'a> Comparison<'a> {
             return source_changed(source, old);
         }
         let Some(node) = self.manifest.nodes.get(id) else { return false };
+        if let Some(test) = &node.unit_test {
+            return unit_test_changed(test, old);
+        }
         let contents = match node.resource_type {
             ResourceType::Test if node.test.is_some() => config_changed(node, old) || fqn_changed(node, old),
             _ => {
@@ -185,6 +193,11 @@ fn contract_changed(node: &Node, old: &Json) -> bool {
     }
     let former = |column: &str| old.get("columns")?.get(column)?.get("data_type")?.as_str();
     now && node.columns.values().any(|column| former(&column.name) != column.data_type.as_deref())
+}
+
+/// The contents themselves are compared: the checksum of a manifest that dbt wrote is another one.
+fn unit_test_changed(test: &UnitTest, old: &Json) -> bool {
+    test.content().iter().any(|(key, value)| old.get(key).unwrap_or(&Json::Null) != value)
 }
 
 fn source_changed(source: &Source, old: &Json) -> bool {

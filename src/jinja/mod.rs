@@ -29,6 +29,7 @@ pub mod modules;
 mod marks;
 mod native;
 mod operators;
+mod overrides;
 mod patch;
 mod print;
 mod range;

@@ -403,9 +403,9 @@ pub fn definition_of(value: &Value) -> Option<Arc<MacroDefinition>> {
 }
 
 /// A package as templates see it: `dbt_utils.star(…)`.
-struct PackageNamespace {
-    name: String,
-    macros: Arc<Namespace>,
+pub(super) struct PackageNamespace {
+    pub(super) name: String,
+    pub(super) macros: Arc<Namespace>,
 }
 
 impl PackageNamespace {

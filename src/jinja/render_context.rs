@@ -8,6 +8,7 @@ use super::runtime::soft_undefined;
 use super::trace::Calls;
 use super::value::{Part, none, view};
 use crate::diagnostic::Span;
+use crate::manifest::ConfigMap;
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{Error, ErrorKind, State};
 use rustc_hash::FxHashMap;
@@ -21,6 +22,8 @@ pub struct RenderContext {
     namespace: Arc<Namespace>,
     package: String,
     own: FxHashMap<&'static str, Value>,
+    /// Names that mean something else here than everywhere: the overrides of a unit test.
+    overrides: Namespace,
     host: Arc<dyn Host>,
     soft: bool,
     results: Mutex<HashMap<String, Value>>,
@@ -34,18 +37,36 @@ impl RenderContext {
     /// A render for a node of `package`. `own` are the values that differ from node to node (`this`, `model`,
     /// `config`); macros of the namespace come before them, values shared by all renders after them.
     pub fn new(engine: &Arc<Engine>, package: &str, own: Vec<(&'static str, Value)>, host: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::plain(engine, package, own, host))
+    }
+
+    /// The same with macros that answer what `overrides` say, by their name or by `package.name`.
+    pub fn with_overrides(
+        engine: &Arc<Engine>,
+        package: &str,
+        own: Vec<(&'static str, Value)>,
+        host: Arc<dyn Host>,
+        overrides: &ConfigMap,
+    ) -> Arc<Self> {
+        let plain = Self::plain(engine, package, own, host);
+        let overrides = plain.overridden(overrides);
+        Arc::new(Self { overrides, ..plain })
+    }
+
+    fn plain(engine: &Arc<Engine>, package: &str, own: Vec<(&'static str, Value)>, host: Arc<dyn Host>) -> Self {
+        Self {
             engine: Arc::clone(engine),
             namespace: engine.registry().namespace(package),
             package: package.to_owned(),
             // Of two values of one name the first counts.
             own: own.into_iter().rev().collect(),
+            overrides: Namespace::default(),
             soft: host.phase() == Phase::Parse,
             host,
             results: Mutex::default(),
             site: Mutex::default(),
             trace: OnceLock::new(),
-        })
+        }
     }
 
     /// The stage behind this render.
@@ -96,6 +117,11 @@ impl RenderContext {
 
     /// What a name means in this render: a macro, a value of the node, a shared value.
     pub fn find(&self, name: &str) -> Option<Value> {
+        if !self.overrides.is_empty()
+            && let Some(value) = self.overrides.get(name)
+        {
+            return Some(value.clone());
+        }
         if let Some(value) = self.namespace.get(name) {
             return Some(value.clone());
         }

@@ -4,12 +4,14 @@
 
 mod config;
 mod node;
+mod unit_test;
 
 pub use config::{ConfigMap, Hook, Materialized, NodeConfig, OnSchemaChange};
 pub use node::{
     Column, DependsOn, DocBlock, MacroArgument, MacroEntry, Node, RefCall, Source, SourceCall, SourceFreshness,
     TestMetadata,
 };
+pub use unit_test::{Fixture, Given, Overrides, Records, Rows, UnitTest, Versions};
 
 use crate::name::UniqueId;
 use indexmap::IndexMap;
@@ -22,7 +24,7 @@ pub struct Manifest {
     pub project_name: String,
     /// `duckdb` or `snowflake`: the type of the target that the manifest was made for.
     pub adapter_type: String,
-    /// Models, seeds, snapshots, tests, analyses and operations that are enabled, by unique id in dbt's order.
+    /// Models, seeds, snapshots, tests of both kinds, analyses and operations that are enabled, by unique id in dbt's order.
     pub nodes: IndexMap<UniqueId, Node>,
     /// Enabled sources.
     pub sources: IndexMap<UniqueId, Source>,

@@ -1,6 +1,7 @@
 //! The things that a manifest holds.
 
 use super::config::{ConfigMap, NodeConfig};
+use super::unit_test::UnitTest;
 use crate::diagnostic::{SourceFile, Span};
 use crate::name::{RelationName, ResourceType, UniqueId};
 use crate::project::properties::ModelVersion;
@@ -62,6 +63,8 @@ pub struct Node {
     pub checksum: String,
     /// For generic tests: what is tested.
     pub test: Option<TestMetadata>,
+    /// For unit tests: what goes in and what should come out.
+    pub unit_test: Option<Arc<UnitTest>>,
     /// For a model that has versions: which one it is.
     pub version: Option<ModelVersion>,
     /// For operations: the position in its hook list, and `on-run-start` or `on-run-end`.
@@ -332,6 +335,7 @@ impl Node {
             checksum: String::new(),
             test: None,
             version: None,
+            unit_test: None,
             hook_index: None,
             package_name: package,
             name,

@@ -3,6 +3,7 @@
 use super::render::tree_of;
 use super::resolve::Gathered;
 use super::sources::ReadSources;
+use super::unit_tests::full_name_of;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
 use crate::jinja::Registry;
 use crate::manifest::{Manifest, Materialized, Node};
@@ -83,7 +84,13 @@ pub fn unused_config_paths(project: &Project, all: &Gathered, sources: &ReadSour
     let nodes = all.all().filter_map(|node| Some((tree_of(node.resource_type)?, &node.fqn)));
     let of_sources =
         sources.enabled.values().chain(sources.disabled.values()).map(|source| (TreeKind::Sources, &source.fqn));
-    for (kind, fqn) in nodes.chain(of_sources) {
+    let of_unit_tests = project.packages.iter().flat_map(|package| {
+        let files = package.properties.iter();
+        files.flat_map(|file| file.unit_tests.iter().map(|test| full_name_of(package.name(), file, test)))
+    });
+    let of_unit_tests: Vec<Vec<String>> = of_unit_tests.collect();
+    let of_unit_tests = of_unit_tests.iter().map(|fqn| (TreeKind::UnitTests, fqn));
+    for (kind, fqn) in nodes.chain(of_sources).chain(of_unit_tests) {
         let known = prefixes.entry(kind).or_default();
         let mut prefix = String::new();
         for part in fqn {

@@ -178,6 +178,7 @@ pub fn blank(package: &str, kind: ResourceType, name: &str, file: &Arc<SourceFil
         checksum: String::new(),
         test: None::<TestMetadata>,
         version: None,
+        unit_test: None,
         hook_index: None,
     }
 }

@@ -9,6 +9,7 @@ mod config;
 mod config_types;
 mod docs;
 mod drafts;
+mod fixtures;
 mod generic_tests;
 mod host;
 mod layers;
@@ -21,6 +22,7 @@ mod render;
 mod resolve;
 mod snapshots;
 mod sources;
+mod unit_tests;
 
 use crate::diagnostic::{Diagnostics, Result};
 use crate::jinja::Engine;
@@ -101,6 +103,7 @@ fn parse_in_pool(project: &Project, options: &ParseOptions) -> Result<(Parsed, D
     drafts::report_unused_properties(project, &properties, &all, &mut found);
     checks::unused_config_paths(project, &all, &sources, &mut found);
     resolve::resolve(project, all, sources, &mut manifest, &mut found);
+    unit_tests::add(&stage, &mut manifest, &mut found);
     checks::relations(&manifest, &mut found);
     checks::materializations(&manifest, engine.registry(), &mut found);
     layers::check(project, &manifest, options.strict, &mut found);

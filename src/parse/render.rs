@@ -281,6 +281,7 @@ pub fn tree_of(kind: ResourceType) -> Option<TreeKind> {
         ResourceType::Source => Some(TreeKind::Sources),
         ResourceType::Test => Some(TreeKind::DataTests),
         ResourceType::Analysis => Some(TreeKind::Analyses),
+        ResourceType::UnitTest => Some(TreeKind::UnitTests),
         _ => None,
     }
 }

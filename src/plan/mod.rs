@@ -23,10 +23,10 @@ impl Plan {
     /// `order` is the whole project in topological order. Two selected nodes that are connected only
     /// through nodes that are not selected still run one after the other. With `tests_gate`, what stands below a
     /// node or source also waits for the tests on it (dbt's `build`): a test on several of them gates only what
-    /// stands below all of them. Nodes stand in the order in which dbt takes them: first those that wait for
+    /// stands below all of them. A unit test comes before its model, which waits for it. Nodes stand in the order in which dbt takes them: first those that wait for
     /// nothing, then those that wait only for those, and so on, each group by unique id.
     pub fn new(manifest: &Manifest, order: &[UniqueId], selected: &BTreeSet<UniqueId>, tests_gate: bool) -> Self {
-        let mut dag = Dag::of(manifest, order);
+        let mut dag = Dag::of(manifest, order, tests_gate);
         if tests_gate {
             gate::add(&mut dag, manifest, order, selected);
         }
@@ -117,6 +117,7 @@ impl Plan {
 pub fn kind_of(node: &Node) -> &'static str {
     match (node.resource_type, node.config.materialized()) {
         (ResourceType::Test, _) => "data test",
+        (ResourceType::UnitTest, _) => "unit test",
         (ResourceType::Seed, _) => "seed",
         (ResourceType::Snapshot, _) => "snapshot",
         (ResourceType::Analysis, _) => "analysis",
@@ -139,14 +140,24 @@ struct Dag {
 }
 
 impl Dag {
-    fn of(manifest: &Manifest, order: &[UniqueId]) -> Self {
+    /// With `tests_gate`, a unit test stands between its model and what that reads, not below it.
+    fn of(manifest: &Manifest, order: &[UniqueId], tests_gate: bool) -> Self {
         let index_of: HashMap<&UniqueId, usize> = order.iter().enumerate().map(|(index, id)| (id, index)).collect();
         let mut dag = Self { parents: vec![vec![]; order.len()], children: vec![vec![]; order.len()] };
         for (index, id) in order.iter().enumerate() {
-            let parents: BTreeSet<usize> =
-                manifest.parents(id).iter().filter_map(|parent| index_of.get(parent)).copied().collect();
-            for parent in parents {
-                dag.link(parent, index);
+            let gates = tests_gate && manifest.nodes.get(id).is_some_and(|node| node.unit_test.is_some());
+            let indices = |ids: &[UniqueId]| -> BTreeSet<usize> {
+                ids.iter().filter_map(|id| index_of.get(id)).copied().collect()
+            };
+            for parent in indices(manifest.parents(id)) {
+                if gates {
+                    dag.link(index, parent);
+                    for above in indices(manifest.parents(&order[parent])) {
+                        dag.link(above, index);
+                    }
+                } else {
+                    dag.link(parent, index);
+                }
             }
         }
         dag

@@ -102,6 +102,8 @@ pub enum TreeKind {
     DataTests,
     /// `analyses:`
     Analyses,
+    /// `unit_tests:`
+    UnitTests,
 }
 
 impl TreeKind {
@@ -114,6 +116,7 @@ impl TreeKind {
             Self::Sources => "sources",
             Self::DataTests => "data_tests",
             Self::Analyses => "analyses",
+            Self::UnitTests => "unit_tests",
         }
     }
 }
@@ -218,7 +221,7 @@ pub fn read(yaml: &Yaml, templates: &Templates) -> Result<(ProjectConfig, Diagno
     config.trees = read_trees(&mut reader, yaml);
     reader.not_supported("function-paths");
     reader.not_supported("restrict-access");
-    for tree in ["unit_tests", "exposures", "metrics", "semantic-models", "saved-queries", "functions"] {
+    for tree in ["exposures", "metrics", "semantic-models", "saved-queries", "functions"] {
         reader.not_supported(tree);
     }
     reader.ignore(&["config-version", "log-path", "asset-paths", "dbt-cloud", "project-root"]);
@@ -341,6 +344,7 @@ fn read_trees(reader: &mut Reader<'_>, unrendered: &Yaml) -> BTreeMap<TreeKind, 
         TreeKind::Sources,
         TreeKind::DataTests,
         TreeKind::Analyses,
+        TreeKind::UnitTests,
     ];
     for kind in kinds {
         let former = if kind == TreeKind::DataTests { "tests" } else { kind.key() };

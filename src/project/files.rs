@@ -35,6 +35,8 @@ pub enum FileKind {
     Properties,
     /// Docs blocks.
     Docs,
+    /// Rows for unit tests, as CSV or as a query.
+    Fixture,
 }
 
 /// One file of a package.
@@ -156,7 +158,7 @@ fn kind_of(role: DirectoryRole, path: &str) -> Option<FileKind> {
         (DirectoryRole::Docs, "md") => Some(FileKind::Docs),
         (DirectoryRole::Docs, _) => None,
         (DirectoryRole::Tests, "sql") if path.starts_with("generic/") => Some(FileKind::Macro),
-        (DirectoryRole::Tests, _) if path.starts_with("fixtures/") => None,
+        (DirectoryRole::Tests, "csv" | "sql") if path.starts_with("fixtures/") => Some(FileKind::Fixture),
         (_, "yml" | "yaml") => Some(FileKind::Properties),
         (DirectoryRole::Models, "sql") => Some(FileKind::Model),
         (DirectoryRole::Models, "py") => Some(FileKind::PythonModel),
@@ -255,7 +257,9 @@ mod tests {
         use DirectoryRole::*;
         assert_eq!(kind_of(Tests, "generic/even.sql"), Some(FileKind::Macro));
         assert_eq!(kind_of(Tests, "a.sql"), Some(FileKind::Test));
-        assert_eq!(kind_of(Tests, "fixtures/a.sql"), None);
+        assert_eq!(kind_of(Tests, "fixtures/a.sql"), Some(FileKind::Fixture));
+        assert_eq!(kind_of(Tests, "fixtures/a.csv"), Some(FileKind::Fixture));
+        assert_eq!(kind_of(Tests, "a.csv"), None);
         assert_eq!(kind_of(Models, "x/a.py"), Some(FileKind::PythonModel));
         assert_eq!(kind_of(Seeds, "a.sql"), None);
         assert_eq!(kind_of(Docs, "a.yml"), None);

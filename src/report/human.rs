@@ -86,6 +86,17 @@ impl Human {
         }
     }
 
+    /// A line of the difference between rows, in the colour of its marker.
+    fn paint_row(&self, line: &str) -> String {
+        let marker = line.split([' ', ',']).next().unwrap_or_default();
+        match marker {
+            "+++" => self.paint(line, AnsiColor::Green),
+            "---" => self.paint(line, AnsiColor::Red),
+            "→" => self.paint(line, AnsiColor::Yellow),
+            _ => line.to_owned(),
+        }
+    }
+
     fn manifest(&self) -> Option<&Manifest> {
         self.manifest.get().map(Arc::as_ref)
     }
@@ -154,6 +165,9 @@ impl Human {
     fn tell_failure(&self, result: &NodeResult) {
         if let Some(diagnostic) = &result.diagnostic {
             self.say(&render(diagnostic, self.options.style));
+            if let Some(difference) = result.difference() {
+                self.say(&difference.trim().lines().map(|line| self.paint_row(line)).collect::<Vec<_>>().join("\n"));
+            }
             self.say("");
             return;
         }

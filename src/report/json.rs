@@ -150,7 +150,11 @@ impl JsonLines {
             "node_info": self.node_info(&result.unique_id, Some(result)),
             "index": index, "total": total, "execution_time": execution_time,
         });
-        let name = node.map_or(label, |node| node.name.as_str());
+        let name = match node {
+            // As in dbt, a unit test is named together with its model.
+            Some(node) if node.resource_type != ResourceType::UnitTest => node.name.as_str(),
+            _ => label,
+        };
         let source = self.manifest().and_then(|manifest| manifest.sources.get(&result.unique_id));
         let own = match (result.status, node.map(|node| node.resource_type)) {
             _ if source.is_some() => {
@@ -170,7 +174,7 @@ impl JsonLines {
                 (Kind("SkippingDetails", "Q034", level), more)
             }
             (Status::NoOp, _) => (Kind("LogNodeNoOpResult", "Q019", level), json!({"description": label})),
-            (_, Some(ResourceType::Test)) => {
+            (_, Some(ResourceType::Test | ResourceType::UnitTest)) => {
                 let attached = node.and_then(|node| node.test.as_ref()?.attached_node.clone());
                 let more = json!({
                     "name": name, "attached_node": attached, "num_failures": result.failures, "num_models": total,
@@ -238,7 +242,9 @@ impl JsonLines {
         let data = json!({"node_info": info, "node_name": name, "path": path, "resource_type": resource_type});
         self.emit(&kind, &format!("{word} in {resource_type} {name} ({path})"), data);
         let text = match (&result.diagnostic, &result.message) {
-            (Some(diagnostic), _) => render(diagnostic, Style::Plain),
+            (Some(diagnostic), _) => {
+                render(diagnostic, Style::Plain) + result.difference().map_or("", |difference| difference.trim_end())
+            }
             (None, Some(message)) => message.clone(),
             (None, None) => return,
         };

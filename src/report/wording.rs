@@ -21,6 +21,7 @@ impl Ending {
         let node = node_of(manifest, result);
         let subject = match (action(node, result.status), node) {
             (_, Some(node)) if node.resource_type == ResourceType::Test => node.name.clone(),
+            (_, Some(node)) if node.resource_type == ResourceType::UnitTest => label.to_owned(),
             (Some(action), _) => format!("{action} {label}"),
             (None, _) => label.to_owned(),
         };
@@ -69,6 +70,7 @@ fn detail(manifest: Option<&Manifest>, result: &NodeResult) -> String {
     if is_source(manifest, result) && !matches!(result.status, Status::Error | Status::Skipped) {
         return format!("{}, in {time}", result.message.as_deref().unwrap_or_default());
     }
+    let is_unit_test = node_of(manifest, result).is_some_and(|node| node.unit_test.is_some());
     match (result.status, result.failures, result.response.rows_affected) {
         (Status::Skipped | Status::NoOp, _, _) => {
             let message = result.message.as_deref().unwrap_or_default();
@@ -80,6 +82,7 @@ fn detail(manifest: Option<&Manifest>, result: &NodeResult) -> String {
                 None => reason.to_owned(),
             }
         }
+        (Status::Fail, _, _) if is_unit_test => format!("in {time}"),
         (Status::Warn | Status::Fail, Some(failures), _) => format!("{} in {time}", counted(failures, "result")),
         (Status::Success, _, Some(rows)) => format!("{} in {time}", counted(rows, "row")),
         _ => format!("in {time}"),

@@ -82,6 +82,11 @@ impl NodeResult {
         if self.thread == 0 { "MainThread".to_owned() } else { format!("Thread-{} (worker)", self.thread) }
     }
 
+    /// What a unit test found: the difference between rows, drawn in several lines. Other messages are one.
+    pub fn difference(&self) -> Option<&str> {
+        self.message.as_deref().filter(|message| self.status == Status::Fail && message.contains('\n'))
+    }
+
     /// The result of a node that was not run, for the reason that `message` gives, at a time since the run's start.
     pub fn skipped(unique_id: UniqueId, message: String, now: Duration) -> Self {
         Self {

@@ -8,11 +8,13 @@ mod freshness;
 mod hooks;
 mod node;
 mod operation;
+mod row_diff;
 pub mod scheduler;
 mod seed;
 mod session;
 mod show;
 mod test;
+mod unit_test;
 mod warehouses;
 
 pub use extraction::Sources;

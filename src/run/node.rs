@@ -5,9 +5,9 @@ use super::extraction;
 use super::scheduler::Worker;
 use super::seed;
 use super::session::{SeedLoader, WorkerSession};
-use super::{Run, response_of, test};
+use super::{Run, response_of, test, unit_test};
 use crate::adapter::{DatabaseErrorKind, Response, Table};
-use crate::compile::{CompiledNode, NodeHost, Surroundings};
+use crate::compile::{CompiledNode, NodeHost, Surroundings, in_own_words};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
 use crate::jinja::context::returned_relations;
 use crate::jinja::host::{FailedStatement, HostError, Session};
@@ -76,7 +76,7 @@ impl<'a> NodeWorker<'a> {
         loop {
             let session = self.session()?;
             let result = match node.resource_type {
-                ResourceType::Test => self.test(node, &session, progress),
+                ResourceType::Test | ResourceType::UnitTest => self.test(node, &session, progress),
                 _ => self.materialize(node, &session, attempt, progress),
             };
             let Err(found) = result else { return result };
@@ -168,9 +168,18 @@ impl<'a> NodeWorker<'a> {
             };
             return Err(found.help(help).into());
         };
-        let host = Arc::new(NodeHost::new(compiler, Some(node), surroundings));
-        let context = compiler.context(Some(node), Some(compiled), surroundings, &host)?;
+        let context = match &node.unit_test {
+            Some(test) => compiler.unit_test_context(node, test, compiled, surroundings)?,
+            None => {
+                let host = Arc::new(NodeHost::new(compiler, Some(node), surroundings));
+                compiler.context(Some(node), Some(compiled), surroundings, &host)?
+            }
+        };
         let place = |found: Diagnostic| {
+            let found = match &node.unit_test {
+                Some(test) => in_own_words(found, &test.expect.span),
+                None => found,
+            };
             found.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
         };
         let original = self.session_macro("begin_node_session", &[], &context).map_err(place)?;
@@ -201,7 +210,7 @@ impl<'a> NodeWorker<'a> {
         }
     }
 
-    /// Runs a data test and judges what it found.
+    /// Runs a test of either kind and judges what it found.
     fn test(&self, node: &Node, session: &Arc<WorkerSession>, progress: &mut Progress) -> Result<Success> {
         session.assign(Some(node.unique_id.clone()), None, None);
         let surroundings = self.surroundings(session);
@@ -211,7 +220,10 @@ impl<'a> NodeWorker<'a> {
         let context = self.call_materialization(node, &compiled, &surroundings)?;
         session.finish().map_err(|failed| database(node, &failed.error))?;
         let (response, table) = crate::jinja::context::main_result(&context).unwrap_or_default();
-        let mut verdict = test::judge(node, &table)?;
+        let mut verdict = match &node.unit_test {
+            Some(test) => unit_test::judge(node, test, &table)?,
+            None => test::judge(node, &table)?,
+        };
         if verdict.status == Status::Warn && self.run.options.warn_error {
             verdict.status = Status::Fail;
             verdict.diagnostic = verdict.diagnostic.map(Diagnostic::into_error);
@@ -284,6 +296,10 @@ impl Worker for NodeWorker<'_> {
 pub fn label(node: &Node) -> String {
     match node.resource_type {
         ResourceType::Test => node.name.clone(),
+        ResourceType::UnitTest => match &node.unit_test {
+            Some(test) => format!("{}::{}", test.model, node.alias),
+            None => node.alias.clone(),
+        },
         _ => format!("{} {}.{}", kind_of(node), node.schema, node.alias),
     }
 }

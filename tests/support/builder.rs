@@ -222,6 +222,7 @@ fn node(build: &Build<'_>, warehouse: Warehouse) -> Node {
         checksum: String::new(),
         test: None,
         version: None,
+        unit_test: None,
         hook_index: None,
     }
 }

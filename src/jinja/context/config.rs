@@ -113,6 +113,7 @@ fn resource_type(unique_id: &str) -> ResourceType {
         Some("seed") => ResourceType::Seed,
         Some("snapshot") => ResourceType::Snapshot,
         Some("test") => ResourceType::Test,
+        Some("unit_test") => ResourceType::UnitTest,
         Some("source") => ResourceType::Source,
         Some("analysis") => ResourceType::Analysis,
         Some("operation") => ResourceType::Operation,

@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use super::{current, failure, failure_with_help};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, nearest};
 use crate::jinja::value::{is_absent, text};
 use crate::jinja::{Arguments, native};
 use minijinja::value::Value;
@@ -39,6 +39,8 @@ pub(super) fn exceptions() -> Value {
         ("relation_wrong_type", native("relation_wrong_type", relation_wrong_type)),
         ("column_type_missing", native("column_type_missing", column_type_missing)),
         ("raise_contract_error", native("raise_contract_error", contract_error)),
+        ("raise_unknown_column", native("raise_unknown_column", unknown_column)),
+        ("raise_unknown_columns", native("raise_unknown_columns", unknown_columns)),
         (
             "warn_snapshot_timestamp_data_types",
             native("warn_snapshot_timestamp_data_types", warn_snapshot_timestamp_data_types),
@@ -107,6 +109,26 @@ fn column_type_missing(_: &mut State, mut arguments: Arguments<'_>) -> Result<Va
         format!("a contracted model must say the data_type of each column; it is missing for {}", names.join(", ")),
         "add `data_type:` to these columns in the properties file",
     ))
+}
+
+/// A row of a unit test names a column that is not among those known: strata's own, for its built-in macros.
+fn unknown_column(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let (column, known, whose) = (arguments.text("column")?, arguments.required("known")?, arguments.text("whose")?);
+    let known: Vec<String> = known.try_iter()?.map(|name| text(&name)).collect();
+    let all = format!("the columns of {whose} are {}", known.join(", "));
+    let help = match nearest(&column.to_lowercase(), known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`? {all}"),
+        None => all,
+    };
+    Err(failure_with_help(Code::CompilerError, format!("there is no column `{column}` in {whose}"), help))
+}
+
+/// Nothing is known of the columns of what an input of a unit test stands for.
+fn unknown_columns(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
+    let (name, relation) = (arguments.text("name")?, arguments.text("relation")?);
+    let message = format!("the columns of the input `{name}` are not known, because {relation} does not exist");
+    let help = format!("build it first: `strata build --select {name}`, or give the rows with `format: sql`");
+    Err(failure_with_help(Code::CompilerError, message, help))
 }
 
 /// The columns that a contract declares beside those that the query has.

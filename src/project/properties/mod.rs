@@ -1,9 +1,13 @@
 //! Properties YAML (`schema.yml` and its like), typed.
 
 mod source;
+mod unit_test;
 mod version;
 
 pub use source::{FreshnessProperties, SourceProperties, TableProperties, freshness_from_config};
+pub use unit_test::{
+    FixtureFormat, FixtureProperties, GivenProperties, OverrideProperties, UnitTestProperties, VersionChoice,
+};
 pub use version::{ModelVersion, VersionNumber, VersionProperties};
 
 use super::config::is_hook_key;
@@ -26,6 +30,8 @@ pub struct Properties {
     pub sources: Vec<SourceProperties>,
     /// Macros.
     pub macros: Vec<MacroProperties>,
+    /// Unit tests.
+    pub unit_tests: Vec<UnitTestProperties>,
 }
 
 /// Under which key a node is described.
@@ -144,8 +150,7 @@ pub struct ArgumentProperties {
 }
 
 /// Keys of a properties file that dbt has and strata does not read.
-const NOT_SUPPORTED: [&str; 7] =
-    ["unit_tests", "exposures", "metrics", "groups", "semantic_models", "saved_queries", "functions"];
+const NOT_SUPPORTED: [&str; 6] = ["exposures", "metrics", "groups", "semantic_models", "saved_queries", "functions"];
 
 /// Keys beside `config:` that belong into it.
 const CONFIG_KEYS: [&str; 6] = ["meta", "tags", "docs", "group", "access", "contract"];
@@ -179,6 +184,10 @@ pub fn read(
     }
     for entry in reader.sequence("macros") {
         properties.macros.extend(read_macro(entry, &found));
+    }
+    let written = tree.get("unit_tests").and_then(Yaml::as_sequence).unwrap_or(&[]);
+    for (entry, written) in reader.sequence("unit_tests").iter().zip(written) {
+        properties.unit_tests.extend(unit_test::read(entry, written, &found));
     }
     for key in NOT_SUPPORTED {
         reader.not_supported(key);

@@ -254,6 +254,7 @@ impl Stage {
             checksum: String::new(),
             test: None,
             version: None,
+            unit_test: None,
             hook_index: None,
         }
     }
