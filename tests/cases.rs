@@ -176,6 +176,9 @@ fn show_node(node: &Node, text: &mut String) {
     if node.resource_type == ResourceType::Test && node.test.is_some() {
         line("code", node.raw_code.to_string());
     }
+    if let Some(test) = &node.unit_test {
+        line("unit test", Json::Object(test.content()).to_string());
+    }
     text.push('\n');
 }
 

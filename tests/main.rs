@@ -21,3 +21,4 @@ mod snowflake_stage;
 mod support;
 mod template;
 mod tidy;
+mod unit_tests;

@@ -104,8 +104,11 @@ pub struct Surroundings {
 /// The outermost step of a finding's chain: the node that was rendered, with its place where its text is not written
 /// there (a test or a hook in YAML).
 fn in_node(node: &Node) -> impl Fn(Diagnostic) -> Diagnostic {
-    let what = format!("in {} `{}`", node.resource_type, node.name);
-    let place = (!Arc::ptr_eq(node.declared_at.file(), &node.file)).then(|| node.declared_at.clone());
+    let (what, is_elsewhere) = match node.resource_type {
+        ResourceType::UnitTest => (format!("in unit test `{}`", node.name), true),
+        kind => (format!("in {kind} `{}`", node.name), !Arc::ptr_eq(node.declared_at.file(), &node.file)),
+    };
+    let place = is_elsewhere.then(|| node.declared_at.clone());
     move |found| found.within(what.clone(), place.clone())
 }
 

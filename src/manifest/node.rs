@@ -303,11 +303,12 @@ pub struct DocBlock {
 impl Node {
     /// A node for tests: `resource.package.name`, with these parents and an empty text.
     pub(crate) fn example(unique_id: &str, parents: &[&str]) -> Self {
+        use ResourceType::{Model, Seed, Snapshot, Test, UnitTest};
         let mut parts = unique_id.splitn(3, '.');
         let resource = parts.next().unwrap_or_default();
         let package = parts.next().unwrap_or_default().to_owned();
         let name = parts.next().unwrap_or_default().to_owned();
-        let kinds = [ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Test];
+        let kinds = [Model, Seed, Snapshot, Test, UnitTest];
         let resource_type = kinds.into_iter().find(|kind| kind.as_str() == resource).unwrap_or(ResourceType::Analysis);
         let file = SourceFile::new(format!("models/{name}.sql"), "");
         Self {

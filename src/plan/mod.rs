@@ -145,7 +145,8 @@ impl Dag {
         let index_of: HashMap<&UniqueId, usize> = order.iter().enumerate().map(|(index, id)| (id, index)).collect();
         let mut dag = Self { parents: vec![vec![]; order.len()], children: vec![vec![]; order.len()] };
         for (index, id) in order.iter().enumerate() {
-            let gates = tests_gate && manifest.nodes.get(id).is_some_and(|node| node.unit_test.is_some());
+            let gates =
+                tests_gate && manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::UnitTest);
             let indices = |ids: &[UniqueId]| -> BTreeSet<usize> {
                 ids.iter().filter_map(|id| index_of.get(id)).copied().collect()
             };
@@ -253,6 +254,23 @@ mod tests {
         let plan = Plan::new(&manifest, &order, &order.iter().cloned().collect(), true);
         let gates: Vec<_> = edges(&plan).into_iter().filter(|(from, _)| ["both", "only_a"].contains(from)).collect();
         assert_eq!(gates, [("both", "below_both"), ("both", "joined_later"), ("only_a", "below_a")]);
+    }
+
+    #[test]
+    fn a_unit_test_stands_before_its_model_where_tests_gate() {
+        let (manifest, order) = manifest(&[
+            ("model.p.a", &[]),
+            ("test.p.of_a", &["model.p.a"]),
+            ("model.p.b", &["model.p.a"]),
+            ("unit_test.p.b.u", &["model.p.b"]),
+            ("test.p.of_b", &["model.p.b"]),
+        ]);
+        let all: BTreeSet<UniqueId> = order.iter().cloned().collect();
+        let gating = Plan::new(&manifest, &order, &all, true);
+        let expected = [("a", "of_a"), ("a", "u"), ("a", "b"), ("of_a", "u"), ("of_a", "b"), ("u", "b"), ("b", "of_b")];
+        assert_eq!(edges(&gating), expected);
+        let tests: BTreeSet<UniqueId> = order.iter().filter(|id| id.as_str().contains("test")).cloned().collect();
+        assert_eq!(edges(&Plan::new(&manifest, &order, &tests, false)), []);
     }
 
     #[test]

@@ -180,7 +180,8 @@ impl<'a> NodeWorker<'a> {
                 Some(test) => in_own_words(found, &test.expect.span),
                 None => found,
             };
-            found.within(format!("in {} `{}`", node.resource_type, node.name), Some(node.declared_at.clone()))
+            let kind = if node.unit_test.is_some() { "unit test" } else { node.resource_type.as_str() };
+            found.within(format!("in {kind} `{}`", node.name), Some(node.declared_at.clone()))
         };
         let original = self.session_macro("begin_node_session", &[], &context).map_err(place)?;
         let returned = compiler.engine().call_macro(&definition, &[], &[], &context).map_err(place);

@@ -115,7 +115,7 @@ fn column_type_missing(_: &mut State, mut arguments: Arguments<'_>) -> Result<Va
 fn unknown_column(_: &mut State, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let (column, known, whose) = (arguments.text("column")?, arguments.required("known")?, arguments.text("whose")?);
     let known: Vec<String> = known.try_iter()?.map(|name| text(&name)).collect();
-    let all = format!("the columns of {whose} are {}", known.join(", "));
+    let all = format!("its columns are {}", known.join(", "));
     let help = match nearest(&column.to_lowercase(), known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`? {all}"),
         None => all,

@@ -127,7 +127,7 @@ pub fn read(entry: &Yaml, written: &Yaml, found: &Found) -> Option<UnitTestPrope
         }
     };
     let description = reader.text("description").unwrap_or_default();
-    let overrides = reader.reader("overrides", "unit test's overrides").map(read_overrides);
+    let overrides = reader.reader("overrides", "unit test's override").map(read_overrides);
     let versions = reader.yaml("versions").map(|versions| read_versions(versions, found));
     reader.finish();
     let ((name, name_span), (model, model_span)) = (name?, model?);
@@ -152,7 +152,7 @@ fn missing(key: &str, span: &Span) -> Diagnostic {
 }
 
 fn read_given(entry: &Yaml, found: &Found) -> Option<GivenProperties> {
-    let mut reader = Reader::new(entry, "input of a unit test", found);
+    let mut reader = Reader::new(entry, "unit test's input", found);
     let input = reader.required_text("input");
     let fixture = read_fixture(&mut reader, &entry.span);
     reader.finish();

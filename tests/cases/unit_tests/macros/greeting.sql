@@ -1,0 +1,1 @@
+{% macro greeting() %}'hello'{% endmacro %}

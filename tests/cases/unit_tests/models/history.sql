@@ -1,0 +1,1 @@
+select * from {{ ref('totals') }} {% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}
