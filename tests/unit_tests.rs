@@ -128,7 +128,7 @@ fn inputs_come_in_every_form_and_overrides_count_for_the_model_only() {
     stage.write("models/sources.yml", "sources: [{name: raw, tables: [{name: cars}]}]\n");
     stage.write(
         "models/coloured.sql",
-        "select cars.id, colours.colour from {{ source('raw', 'cars') }} left join {{ ref('colours') }} using (id)\n",
+        "select cars.id, colours.colour from {{ source('raw', 'cars') }} as cars left join {{ ref('colours') }} as colours using (id)\n",
     );
     stage.write(
         "models/history.sql",
@@ -197,7 +197,7 @@ fn unit_tests_are_listed_compiled_and_shown_like_other_nodes() {
     let compiled = stage.run(&["compile", "-s", "amounts_are_doubled"]).stdout;
     insta::assert_snapshot!("compiled", compiled);
     let shown = stage.run(&["show", "-s", "amounts_are_doubled", "--limit", "1"]).stdout;
-    assert!(shown.contains("| 3.00"), "the rows that the model makes: {shown}");
+    assert!(shown.contains("|   3.00 |"), "the rows that the model makes: {shown}");
     assert!(stage.path().join("target/compiled/shop/models/schema.yml/models/amounts_are_doubled.sql").is_file());
 }
 

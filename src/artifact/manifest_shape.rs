@@ -77,12 +77,13 @@ impl Serialize for Document<'_> {
         map.serialize_entry("disabled", &Entries(disabled))?;
         map.serialize_entry("parent_map", &parents)?;
         map.serialize_entry("child_map", &children)?;
-        for absent in ["group_map", "saved_queries", "semantic_models", "functions"] {
+        for absent in ["group_map", "saved_queries", "semantic_models"] {
             map.serialize_entry(absent, &Map::new())?;
         }
         let unit_tests = manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_some());
         let unit_tests = || unit_tests.clone().map(|(id, node)| (id, self.unit_test(node)));
         map.serialize_entry("unit_tests", &Entries(unit_tests))?;
+        map.serialize_entry("functions", &Map::new())?;
         map.end()
     }
 }

@@ -261,10 +261,11 @@ impl Compiling<'_> {
         let engine = &self.compiler.engine;
         let context = RenderContext::new(engine, package, values, Arc::clone(&host) as Arc<dyn Host>);
         let within = |found: Diagnostic| {
-            in_own_words(found, &given.span).within(
-                format!("in the input `{}` of unit test `{}`", given.input, self.node.name),
-                Some(given.span.clone()),
-            )
+            let found = in_own_words(found, &given.span);
+            // Where the input itself is shown, there is no need to show it again.
+            let is_shown = found.labels().first().is_some_and(|label| label.span == given.span);
+            let what = format!("in the input `{}` of unit test `{}`", given.input, self.node.name);
+            found.within(what, (!is_shown).then(|| given.span.clone()))
         };
         let cte = self.doubles.inputs.as_ref().and_then(|inputs| inputs.get(id)).cloned().unwrap_or_default();
         let (sql, executable) = match &given.fixture.rows {

@@ -77,7 +77,7 @@ impl Rows {
     pub fn json(&self) -> Value {
         match self {
             Self::Records(records) => records.iter().cloned().map(Value::Object).collect(),
-            Self::Query(file, range) => Value::from(&file.text()[range.clone()]),
+            Self::Query(file, _) => Value::from(&**file.text()),
         }
     }
 

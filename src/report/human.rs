@@ -166,6 +166,7 @@ impl Human {
         if let Some(diagnostic) = &result.diagnostic {
             self.say(&render(diagnostic, self.options.style));
             if let Some(difference) = result.difference() {
+                self.say("");
                 self.say(&difference.trim().lines().map(|line| self.paint_row(line)).collect::<Vec<_>>().join("\n"));
             }
             self.say("");
