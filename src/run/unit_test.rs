@@ -33,12 +33,12 @@ pub fn judge(node: &Node, test: &UnitTest, table: &Table) -> Result<Verdict, Dia
         .map(|(_, (name, _))| name.to_lowercase())
         .collect();
     let Some(drawn) = row_diff::draw(&columns, &rows("expected"), &rows("actual")) else {
-        return Ok(Verdict { status: Status::Pass, failures: 0, message: "OK".to_owned(), diagnostic: None });
+        return Ok(Verdict { status: Status::Pass, failures: 0, message: None, diagnostic: None });
     };
     let sentence = format!("`{}` gives other rows than unit test `{}` expects", test.model, node.alias);
     let found = Diagnostic::error(Code::TestFailed, sentence)
         .at(test.expect.span.clone(), "these rows are expected")
         .help(format!("see what it is made of: strata compile -s {}", node.name));
     let message = format!("\n\nactual differs from expected:\n\n{drawn}\n");
-    Ok(Verdict { status: Status::Fail, failures: 1, message, diagnostic: Some(found) })
+    Ok(Verdict { status: Status::Fail, failures: 1, message: Some(message), diagnostic: Some(found) })
 }
