@@ -160,7 +160,7 @@ impl Renderer {
         let subject = parsed.manifest.nodes.get("model.cases.subject").expect("the subject").clone();
         let selected = vec![subject.unique_id.clone()];
         let compiler = Compiler::new(&project, &parsed.manifest, &parsed.engine, selected, Arc::new(|_, _| ()));
-        let database = adapter::open(&project.target, false).expect("a database");
+        let database = adapter::open(&project.target, false, &project.environment).expect("a database");
         let connection = database.connect("cases").expect("a connection");
         let session = WorkerSession::new(connection, Arc::new(RelationCache::default()), Arc::new(|_| ()));
         let surroundings = Surroundings {

@@ -15,6 +15,7 @@ mod macros;
 mod pipeline;
 mod scd2;
 mod snapshots;
+mod snowflake;
 mod snowflake_functions;
 mod snowflake_macros;
 mod snowflake_stage;

@@ -9,22 +9,31 @@ use strata::diagnostic::Code;
 /// Which parts of `src/` may name a crate. A part is the beginning of a path below `src/`.
 const DOORS: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["diagnostic/"]),
+    ("arrow", &["adapter/snowflake/"]),
     ("clap", &["cli/"]),
     ("ctrlc", &["cli/"]),
     ("duckdb", &["adapter/duckdb"]),
     ("flate2", &["deps/archive.rs"]),
     ("indicatif", &["report/"]),
+    ("jsonwebtoken", &["adapter/snowflake/key.rs"]),
+    ("keyring", &["adapter/snowflake/machine.rs"]),
     ("minijinja", &["jinja/", "template.rs"]),
     ("minijinja_contrib", &["jinja/", "template.rs"]),
+    ("object_store", &["adapter/snowflake/upload.rs"]),
     ("petgraph", &["graph/", "graph.rs"]),
-    ("reqwest", &["extract/", "deps/http.rs"]),
+    ("reqwest", &["extract/", "deps/http.rs", "adapter/snowflake/"]),
+    ("reqwest_middleware", &["adapter/snowflake/"]),
+    ("rsa", &["adapter/snowflake/key.rs"]),
     ("rusqlite", &["extract/"]),
     ("saphyr_parser", &["project/yaml"]),
     ("serde_yaml", &["project/yaml"]),
     ("similar", &["diff.rs", "diff/"]),
     ("sha1", &["deps/lock.rs"]),
+    ("snowflake_api", &["adapter/snowflake/"]),
     ("sqlparser", &["sql/"]),
     ("tar", &["deps/archive.rs"]),
+    ("tokio", &["adapter/snowflake/"]),
+    ("webbrowser", &["adapter/snowflake/machine.rs"]),
 ];
 
 /// The parts of `src/` that may print.

@@ -8,12 +8,14 @@ mod cache;
 mod duckdb;
 mod open;
 mod recorder;
+mod snowflake;
 mod table;
 
 pub use cache::RelationCache;
 pub use duckdb::{Attachment, DuckDb, DuckDbSettings, Extension};
 pub use open::open;
 pub use recorder::{Recorded, Recorder};
+pub use snowflake::{Account, Login, Machine, Pace, PrivateKey, Snowflake, SnowflakeSettings, TokenKind, TokenStore};
 pub use table::{Cell, ColumnType, Table};
 
 use crate::name::RelationName;
@@ -36,6 +38,11 @@ pub trait Adapter: Send + Sync {
 
     /// What `debug` shows of the connection, secrets left out: label and value.
     fn describe(&self) -> Vec<(&'static str, String)>;
+
+    /// Whether a worker keeps its connection from node to node.
+    fn keeps_sessions(&self) -> bool {
+        true
+    }
 }
 
 /// One session in a warehouse. Statements run one after the other.
@@ -54,6 +61,12 @@ pub trait Connection: Send {
 
     /// Whether a transaction is open.
     fn in_transaction(&self) -> bool;
+
+    /// Whether a statement that creates, alters or drops something commits what is open, and itself. Then no
+    /// transaction can hold all that a node does.
+    fn definitions_commit(&self) -> bool {
+        false
+    }
 
     /// Appends the rows of a batch to an existing table, matching columns by name. Gives the number of rows.
     fn load(&mut self, into: &RelationName, batch: &Batch) -> Result<u64, DatabaseError>;
@@ -154,8 +167,11 @@ pub enum DatabaseErrorKind {
     Statement,
     /// A conflict with another transaction: trying again may work.
     Conflict,
-    /// The connection is gone or could not be made: trying again may work.
+    /// The connection is gone or could not be made, and nothing was done: trying again may work.
     Connection,
+    /// The connection was lost, and it could not be found out whether the statement was carried out: trying again
+    /// could do it twice.
+    Unsettled,
     /// The statement was stopped on request.
     Cancelled,
 }

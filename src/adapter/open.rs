@@ -1,9 +1,10 @@
 //! From a profile's target to an open warehouse.
 
+use super::snowflake::{self, Machine, Snowflake};
 use super::{Adapter, Attachment, DuckDb, DuckDbSettings, Extension};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
 use crate::project::profile::{DuckDbSettings as Written, Warehouse};
-use crate::project::{Target, builtin};
+use crate::project::{Environment, Target, builtin};
 use serde_json::Value as Json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use std::time::Duration;
 const WAIT_FOR_ATTEMPT: Duration = Duration::from_secs(10);
 
 /// Opens the warehouse of a target. With `snowflake_functions`, models written for Snowflake find its functions
-/// there.
-pub fn open(target: &Target, snowflake_functions: bool) -> Result<Arc<dyn Adapter>> {
+/// there. A Snowflake account is not asked before the first connection.
+pub fn open(target: &Target, snowflake_functions: bool, environment: &Environment) -> Result<Arc<dyn Adapter>> {
     match &target.warehouse {
         Warehouse::DuckDb(written) => {
             let settings = duckdb_settings(target, written)?;
@@ -25,18 +26,12 @@ pub fn open(target: &Target, snowflake_functions: bool) -> Result<Arc<dyn Adapte
             }
             Ok(Arc::new(adapter))
         }
-        Warehouse::Snowflake(_) => Err(Diagnostic::error(
-            Code::NotSupported,
-            format!(
-                "the target `{}` is a Snowflake account, and this version of strata cannot connect to one yet",
-                target.name
-            ),
-        )
-        .note(
-            "`strata compile --no-introspect`, `strata ls`, `strata parse` and `strata diff` work without a connection",
-        )
-        .help("choose a DuckDB target with `--target`")
-        .into()),
+        Warehouse::Snowflake(written) => {
+            let settings = snowflake::settings_of(target, written, environment)?;
+            let adapter =
+                Snowflake::open(settings, Machine::default()).map_err(|error| unreachable(target, &error.message))?;
+            Ok(Arc::new(adapter))
+        }
     }
 }
 

@@ -55,6 +55,10 @@ impl Adapter for Recorder {
     fn describe(&self) -> Vec<(&'static str, String)> {
         self.inner.describe()
     }
+
+    fn keeps_sessions(&self) -> bool {
+        self.inner.keeps_sessions()
+    }
 }
 
 struct RecordingConnection {
@@ -145,6 +149,10 @@ impl Connection for RecordingConnection {
 
     fn in_transaction(&self) -> bool {
         self.in_transaction
+    }
+
+    fn definitions_commit(&self) -> bool {
+        self.inner.definitions_commit()
     }
 
     fn load(&mut self, into: &RelationName, _: &Batch) -> Result<u64, DatabaseError> {

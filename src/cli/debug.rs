@@ -15,7 +15,7 @@ pub(super) fn debug(context: &Context, arguments: &DebugArguments) -> Result<Out
     if !arguments.connection {
         say(described(&project));
     }
-    let adapter = crate::adapter::open(&project.target, false)?;
+    let adapter = crate::adapter::open(&project.target, false, &project.environment)?;
     let lines: Vec<String> = adapter.describe().iter().map(|(label, value)| format!("  {label:<12} {value}")).collect();
     say(format!("\nConnection to {}\n{}", adapter.type_name(), lines.join("\n")));
     let answered = adapter.connect("debug").and_then(|mut connection| connection.execute("select 1"));

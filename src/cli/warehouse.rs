@@ -17,7 +17,7 @@ impl Warehouse {
     /// Opens the target's warehouse. With `snowflake_functions`, SQL that was written for Snowflake finds its
     /// functions there.
     pub(super) fn open(project: &Project, snowflake_functions: bool) -> Result<Self> {
-        Ok(Self { adapter: open(&project.target, snowflake_functions)?, cache: Arc::default() })
+        Ok(Self { adapter: open(&project.target, snowflake_functions, &project.environment)?, cache: Arc::default() })
     }
 
     /// A connection for templates that ask the warehouse, and for queries.

@@ -258,6 +258,9 @@ impl Host for NodeHost {
     }
 
     fn write(&self, sql: &str) {
+        if let Some(session) = &self.surroundings.session {
+            session.main_follows(sql);
+        }
         self.say(Message::Written(sql.to_owned()));
     }
 

@@ -185,7 +185,8 @@ fn refused_statement(failed: &FailedStatement) -> Diagnostic {
         diagnostic = diagnostic.at(Span::new(&file, word_at(&failed.sql, offset)), "");
     }
     if let Some(id) = &failed.error.query_id {
-        diagnostic = diagnostic.note(format!("the warehouse's query id is {id}"));
+        let code = failed.error.code.as_ref().map_or_else(String::new, |code| format!(", its error code {code}"));
+        diagnostic = diagnostic.note(format!("the warehouse's query id is {id}{code}"));
     }
     diagnostic
 }

@@ -104,6 +104,15 @@ pub trait Session: Send + Sync {
     /// Runs SQL. With `auto_begin`, a transaction is opened first if none is open.
     fn execute(&self, sql: &str, auto_begin: bool) -> Result<Answer, Box<FailedStatement>>;
 
+    /// Says that the statement which the materialization calls `main` comes next. Sessions that make nothing of it
+    /// have nothing to do.
+    fn main_follows(&self, _sql: &str) {}
+
+    /// Whether a statement that creates, alters or drops something commits by itself.
+    fn definitions_commit(&self) -> bool {
+        false
+    }
+
     /// `adapter.commit()`: makes the node's work lasting (with whatever the stage adds to the transaction).
     fn commit(&self) -> Result<(), Box<FailedStatement>>;
 

@@ -61,6 +61,12 @@ impl Books {
     /// Makes the tables where they are missing and opens the run.
     pub fn open(&self, connection: &mut dyn Connection) -> Result<(), DatabaseError> {
         let mut statements = self.tables.create_statements();
+        if connection.definitions_commit() {
+            // They would end a transaction in which they stand.
+            for sql in statements.drain(..) {
+                connection.execute(&sql)?;
+            }
+        }
         let row = [
             ("run_id", self.run_id()),
             ("command", self.command.as_str().into()),

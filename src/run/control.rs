@@ -2,7 +2,7 @@
 //! transaction, so that they say what the data say; failures are written in a transaction of their own.
 
 use crate::manifest::{Manifest, Materialized, Node};
-use crate::name::{RelationName, quote_identifier};
+use crate::name::RelationName;
 use crate::sql::Dialect;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -81,6 +81,11 @@ impl ControlTables {
         self.tables.get(table).map(|table| &table.relation)
     }
 
+    /// A column of a control table, quoted.
+    pub fn column(&self, name: &str) -> String {
+        self.dialect.usual_name(name)
+    }
+
     /// The statements that make the tables where they are missing, schemas first.
     pub fn create_statements(&self) -> Vec<String> {
         let mut statements = Vec::new();
@@ -92,11 +97,8 @@ impl ControlTables {
             }
         }
         for table in self.tables.values() {
-            let columns: Vec<String> = table
-                .columns
-                .iter()
-                .map(|(name, data_type)| format!("{} {data_type}", quote_identifier(name)))
-                .collect();
+            let columns: Vec<String> =
+                table.columns.iter().map(|(name, data_type)| format!("{} {data_type}", self.column(name))).collect();
             statements.push(format!("create table if not exists {} ({})", table.relation, columns.join(", ")));
         }
         statements
@@ -105,7 +107,7 @@ impl ControlTables {
     /// The statement that adds a row; none where the table is disabled. Columns that the row leaves out are NULL.
     pub fn insert(&self, table: &str, row: &[(&str, Field)]) -> Option<String> {
         let table = self.tables.get(table)?;
-        let names: Vec<String> = row.iter().map(|(name, _)| quote_identifier(name)).collect();
+        let names: Vec<String> = row.iter().map(|(name, _)| self.column(name)).collect();
         let values: Vec<String> = row.iter().map(|(_, field)| self.literal(field)).collect();
         Some(format!("insert into {} ({}) values ({})", table.relation, names.join(", "), values.join(", ")))
     }
@@ -114,12 +116,12 @@ impl ControlTables {
     pub fn update(&self, table: &str, key: (&str, &Field), row: &[(&str, Field)]) -> Option<String> {
         let table = self.tables.get(table)?;
         let assignments: Vec<String> =
-            row.iter().map(|(name, field)| format!("{} = {}", quote_identifier(name), self.literal(field))).collect();
+            row.iter().map(|(name, field)| format!("{} = {}", self.column(name), self.literal(field))).collect();
         Some(format!(
             "update {} set {} where {} = {}",
             table.relation,
             assignments.join(", "),
-            quote_identifier(key.0),
+            self.column(key.0),
             self.literal(key.1)
         ))
     }
@@ -127,7 +129,7 @@ impl ControlTables {
     /// The statement that removes the rows in which `key` has a value.
     pub fn delete(&self, table: &str, key: (&str, &Field)) -> Option<String> {
         let table = self.tables.get(table)?;
-        Some(format!("delete from {} where {} = {}", table.relation, quote_identifier(key.0), self.literal(key.1)))
+        Some(format!("delete from {} where {} = {}", table.relation, self.column(key.0), self.literal(key.1)))
     }
 
     /// A text as a literal of the warehouse's dialect.

@@ -15,8 +15,9 @@ use crate::extract::{
 };
 use crate::jinja::host::{FailedStatement, Session};
 use crate::manifest::{Node, Source};
-use crate::name::{Quoting, RelationName, quote_identifier};
+use crate::name::{Quoting, RelationName};
 use crate::secret::Scrubber;
+use crate::sql::Dialect;
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,7 +82,14 @@ pub fn fetch(run: &Run, node: &Node, session: &Arc<WorkerSession>) -> Result<Sta
         progress: &progress,
     })?;
     let order_by = config.incremental().map(|incremental| (incremental.field, incremental.kind));
-    Ok(Staged { batch: batch_name(node), rejects: rejects_name(node), order_by, source, fetched, key })
+    Ok(Staged {
+        batch: batch_name(node, run.compiler.dialect()),
+        rejects: rejects_name(node),
+        order_by,
+        source,
+        fetched,
+        key,
+    })
 }
 
 /// What former runs left: how far the source was read, and which columns it had.
@@ -108,7 +116,8 @@ impl Former {
         let tables = run.books.tables();
         let model = tables.literal(&Field::Text(node.unique_id.to_string()));
         let marks = tables.relation("watermarks").and_then(|table| {
-            rows(format!("select \"field\", \"value\", \"type\" from {table} where \"model\" = {model}"))
+            let columns = ["field", "value", "type"].map(|column| tables.column(column)).join(", ");
+            rows(format!("select {columns} from {table} where {} = {model}", tables.column("model")))
         });
         let watermark = match marks.unwrap_or_default().into_iter().next().as_deref() {
             Some([Cell::Text(field), Cell::Text(text), Cell::Text(kind)]) => {
@@ -118,7 +127,10 @@ impl Former {
         };
         let batches = tables.relation("extract_batches").and_then(|table| {
             rows(format!(
-                "select \"columns\" from {table} where \"model\" = {model} order by \"created_at\" desc limit 1"
+                "select {} from {table} where {} = {model} order by {} desc limit 1",
+                tables.column("columns"),
+                tables.column("model"),
+                tables.column("created_at")
             ))
         });
         let columns = match batches.unwrap_or_default().into_iter().next().as_deref() {
@@ -150,12 +162,11 @@ fn check_deletes(node: &Node) -> Result<()> {
 }
 
 /// The temporary table that a model's `source()` means: one a connection, gone with it.
-fn batch_name(node: &Node) -> RelationName {
-    RelationName {
-        database: None,
-        schema: None,
-        identifier: Some(format!("{}__batch", node.alias)),
-        quoting: Quoting::ALL,
+fn batch_name(node: &Node, dialect: Dialect) -> RelationName {
+    let identifier = Some(format!("{}__batch", node.alias));
+    match node.relation_name.clone().filter(|_| dialect.temporary_tables_have_schemas()) {
+        Some(place) => RelationName { identifier, quoting: Quoting { identifier: true, ..place.quoting }, ..place },
+        None => RelationName { database: None, schema: None, identifier, quoting: Quoting::ALL },
     }
 }
 
@@ -267,8 +278,9 @@ impl Staged {
             // Without the key's columns nothing can be told apart: the materialization refuses rows that repeat a key.
             return Ok(());
         }
-        let key: Vec<String> = self.key.iter().map(|column| quote_identifier(column)).collect();
-        let order_by = self.order_by.as_ref().map(|(field, kind)| typed(field, *kind));
+        let dialect = run.compiler.dialect();
+        let key: Vec<String> = self.key.iter().map(|column| dialect.usual_name(column)).collect();
+        let order_by = self.order_by.as_ref().map(|(field, kind)| typed(field, *kind, dialect));
         let arguments = [json!(batch.to_string()), json!(key), json!(order_by)];
         let sql = run.compiler.call_text("newest_batch_rows_sql", &arguments, surroundings)?;
         session.execute(&sql, false).map_err(refused)?;
@@ -283,16 +295,16 @@ impl Staged {
 
 fn column_list(run: &Run, batch: &Batch) -> String {
     let word = |(name, column_type): &(String, ColumnType)| {
-        format!("{} {}", quote_identifier(name), run.adapter.type_word(column_type))
+        format!("{} {}", run.compiler.dialect().usual_name(name), run.adapter.type_word(column_type))
     };
     batch.columns.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// A field as what it is compared, whatever the type in which it arrived.
-fn typed(field: &str, kind: WatermarkKind) -> String {
-    let column = quote_identifier(field);
+fn typed(field: &str, kind: WatermarkKind, dialect: Dialect) -> String {
+    let column = dialect.usual_name(field);
     match kind {
-        WatermarkKind::TimestampTz => format!("cast({column} as timestamp with time zone)"),
+        WatermarkKind::TimestampTz => format!("cast({column} as {})", dialect.instant_type()),
         WatermarkKind::Timestamp => format!("cast({column} as timestamp)"),
         WatermarkKind::Date => format!("cast({column} as date)"),
         WatermarkKind::Integer => format!("cast({column} as decimal(38, 0))"),

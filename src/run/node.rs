@@ -85,7 +85,7 @@ impl<'a> NodeWorker<'a> {
             let failure = session.failure();
             let kind = failure.as_ref().map(|failed| failed.error.kind);
             let transient = matches!(kind, Some(DatabaseErrorKind::Conflict | DatabaseErrorKind::Connection));
-            if kind == Some(DatabaseErrorKind::Connection) {
+            if matches!(kind, Some(DatabaseErrorKind::Connection | DatabaseErrorKind::Unsettled)) {
                 self.session = None;
             }
             if !transient || attempt == TRIES || self.run.cancel.is_cancelled() {
@@ -134,7 +134,7 @@ impl<'a> NodeWorker<'a> {
         progress.compiled = Some(compiled.clone());
         progress.execute_start = Some(run.elapsed());
         let closing = run.books.closing(node, attempt, extraction.as_ref());
-        session.assign(Some(node.unique_id.clone()), Some(closing), seed.map(|table| loader(run, table)));
+        session.assign(Some(node.unique_id.clone()), Some(closing), seed.map(|table| loader(run, node, table)));
         let context = self.call_materialization(node, &compiled, &surroundings)?;
         session.finish().map_err(|failed| database(node, &failed.error))?;
         if let Some(staged) = extraction {
@@ -259,6 +259,9 @@ impl Worker for NodeWorker<'_> {
             self.session = None;
             Err(panicked(&*panic).into())
         });
+        if !run.adapter.keeps_sessions() {
+            self.session = None;
+        }
         let end = run.elapsed();
         let timing = Timing { compile_start, execute_start: progress.execute_start.unwrap_or(end), end };
         let mut result = NodeResult {
@@ -322,11 +325,18 @@ fn located(finding: Diagnostic, failed: &FailedStatement, compiled: &CompiledNod
     }
 }
 
-/// What loads a seed's rows, once the materialization asks for it.
-fn loader(run: &Run, table: Arc<Table>) -> SeedLoader {
+/// What loads a seed's rows, once the materialization asks for it: in the node's transaction, or where there is none
+/// in one of their own.
+fn loader(run: &Run, node: &Node, table: Arc<Table>) -> SeedLoader {
     let dialect = run.compiler.dialect();
+    let quoted = node.config.flag("quote_columns").unwrap_or(false);
     Box::new(move |session: &dyn Session, into: &RelationName| {
-        for sql in seed::inserts(into, &table, dialect) {
+        let mut statements = seed::inserts(into, &table, dialect, quoted);
+        if session.definitions_commit() {
+            statements.insert(0, "begin".to_owned());
+            statements.push("commit".to_owned());
+        }
+        for sql in statements {
             session.execute(&sql, true).map_err(HostError::Database)?;
         }
         Ok(table.rows.len() as u64)

@@ -37,9 +37,11 @@ pub fn read(file: &Arc<SourceFile>, delimiter: u8, is_typed: &dyn Fn(&str) -> bo
     Ok(table)
 }
 
-/// The INSERT statements that put `table` into a relation, as literals that the relation's types read back.
-pub fn inserts(into: &RelationName, table: &Table, dialect: Dialect) -> Vec<String> {
-    let columns: Vec<String> = table.columns.iter().map(|(name, _)| quote_identifier(name)).collect();
+/// The INSERT statements that put `table` into a relation, as literals that the relation's types read back. With
+/// `quoted`, the relation's columns are written as the header has them, else as the warehouse keeps unquoted names.
+pub fn inserts(into: &RelationName, table: &Table, dialect: Dialect, quoted: bool) -> Vec<String> {
+    let name = |name: &str| if quoted { quote_identifier(name) } else { dialect.usual_name(name) };
+    let columns: Vec<String> = table.columns.iter().map(|(column, _)| name(column)).collect();
     let columns = columns.join(", ");
     table
         .rows
@@ -181,6 +183,11 @@ mod tests {
     fn literals_survive_quotes() {
         let into = RelationName::new(None, "s", "t", crate::name::Quoting::ALL);
         let rows = Table { columns: vec![("x".into(), ColumnType::Text)], rows: vec![vec![Cell::Text("it's".into())]] };
-        assert_eq!(inserts(&into, &rows, Dialect::DuckDb), ["insert into \"s\".\"t\" (\"x\") values\n('it''s')"]);
+        assert_eq!(
+            inserts(&into, &rows, Dialect::DuckDb, false),
+            ["insert into \"s\".\"t\" (\"x\") values\n('it''s')"]
+        );
+        let snowflake = inserts(&into, &rows, Dialect::Snowflake, false);
+        assert_eq!(snowflake, ["insert into \"s\".\"t\" (\"X\") values\n('it''s')"]);
     }
 }

@@ -5,6 +5,7 @@ use super::event::{Emit, Event};
 use crate::adapter::{Answer, Batch, Connection, DatabaseError, DatabaseErrorKind, Relation, RelationCache, Response};
 use crate::jinja::host::{FailedStatement, HostError, Session};
 use crate::name::{RelationName, UniqueId};
+use crate::sql::{Dialect, StatementKind, split_statements, statement_kind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ pub type SeedLoader = Box<dyn Fn(&dyn Session, &RelationName) -> Result<u64, Hos
 /// One worker's connection. It serves one node after the other.
 pub struct WorkerSession {
     connection: Mutex<Box<dyn Connection>>,
+    /// Whether a definition commits by itself: then a node is not one transaction.
+    definitions_commit: bool,
     cache: Arc<RelationCache>,
     emit: Emit,
     work: Mutex<Work>,
@@ -28,6 +31,8 @@ pub struct WorkerSession {
 struct Work {
     node: Option<UniqueId>,
     closing: Option<Closing>,
+    /// The statement that the materialization calls `main`, as it was given to `write()`.
+    main: Option<String>,
     /// Whether statements that ask for it open a transaction, though no node waits to close it.
     begins: bool,
     seed: Option<SeedLoader>,
@@ -44,7 +49,9 @@ enum Change {
 impl WorkerSession {
     /// A session over an open connection; the cache is shared by all workers.
     pub fn new(connection: Box<dyn Connection>, cache: Arc<RelationCache>, emit: Emit) -> Arc<Self> {
-        Arc::new(Self { connection: Mutex::new(connection), cache, emit, work: Mutex::default() })
+        let definitions_commit = connection.definitions_commit();
+        let connection = Mutex::new(connection);
+        Arc::new(Self { connection, definitions_commit, cache, emit, work: Mutex::default() })
     }
 
     /// Turns to a node: what a former one left behind is forgotten.
@@ -57,8 +64,12 @@ impl WorkerSession {
         *self.work() = Work { begins: true, ..Work::default() };
     }
 
-    /// Opens the node's transaction.
+    /// Opens the node's transaction. Where definitions commit by themselves there is none: macros open one around
+    /// what they write.
     pub fn begin(&self) -> Result<(), Box<FailedStatement>> {
+        if self.definitions_commit {
+            return Ok(());
+        }
         self.connection().begin().map_err(|error| failed("begin", error))
     }
 
@@ -115,10 +126,75 @@ impl WorkerSession {
         })
     }
 
-    /// Notes what was known of a name before it changes.
+    /// Runs SQL where definitions commit by themselves. What belongs into the node's transaction goes into the one that
+    /// the main statement opens, just before it ends; rows that are written without one get one.
+    fn execute_committing(&self, sql: &str) -> Result<Answer, Box<FailedStatement>> {
+        let is_main = {
+            let work = self.work();
+            work.closing.is_some() && work.main.as_deref().is_some_and(|main| main.trim() == sql.trim())
+        };
+        let place = if is_main { place_of_closing(sql) } else { Place::After };
+        match place {
+            Place::After => self.send(sql),
+            Place::Before(end) => {
+                let answer = self.send(&sql[..end])?;
+                self.close(answer.response.rows_affected)?;
+                self.send(&sql[end..])?;
+                Ok(answer)
+            }
+            Place::Around => {
+                self.connection().begin().map_err(|error| failed("begin", error))?;
+                let answer = self.send(sql)?;
+                self.close(answer.response.rows_affected)?;
+                self.connection().commit().map_err(|error| failed("commit", error))?;
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Runs what belongs into the node's transaction, once.
+    fn close(&self, rows: Option<u64>) -> Result<(), Box<FailedStatement>> {
+        let closing = self.work().closing.take();
+        for sql in closing.into_iter().flat_map(|closing| closing(rows)) {
+            self.send(&sql)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what was known of a name before it changes; what commits by itself no rollback takes back.
     fn note(&self, name: &RelationName) {
+        if self.definitions_commit {
+            return;
+        }
         let before = self.cache.get(name);
         self.work().changes.push(Change::Set { name: name.clone(), before });
+    }
+}
+
+/// Where, in the text of a main statement, the node's own rows belong.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// Before the commit that starts at this byte.
+    Before(usize),
+    /// Behind it, both within a transaction that is opened for them.
+    Around,
+    /// In a transaction of their own that follows: the text commits by itself.
+    After,
+}
+
+fn place_of_closing(sql: &str) -> Place {
+    let dialect = Dialect::Snowflake;
+    let statements = split_statements(sql, dialect);
+    let kinds: Vec<StatementKind> =
+        statements.iter().map(|range| statement_kind(&sql[range.clone()], dialect)).collect();
+    match (kinds.as_slice(), statements.last()) {
+        ([.., StatementKind::Write { .. }, StatementKind::Transaction], Some(last))
+            if sql[last.clone()].get(..6).is_some_and(|word| word.eq_ignore_ascii_case("commit")) =>
+        {
+            Place::Before(last.start)
+        }
+        (kinds, Some(_)) if kinds.iter().all(|kind| matches!(kind, StatementKind::Write { .. })) => Place::Around,
+        _ => Place::After,
     }
 }
 
@@ -133,10 +209,14 @@ impl Session for WorkerSession {
             let work = self.work();
             work.closing.is_some() || work.begins
         };
-        if auto_begin && begins && !self.connection().in_transaction() {
-            self.begin()?;
-        }
-        let answer = self.send(sql)?;
+        let answer = if self.definitions_commit {
+            self.execute_committing(sql)?
+        } else {
+            if auto_begin && begins && !self.connection().in_transaction() {
+                self.begin()?;
+            }
+            self.send(sql)?
+        };
         let mut work = self.work();
         if answer.response.rows_affected.is_some() && answer.table.columns.is_empty() {
             work.written = answer.response.clone();
@@ -144,15 +224,30 @@ impl Session for WorkerSession {
         Ok(answer)
     }
 
+    fn definitions_commit(&self) -> bool {
+        self.definitions_commit
+    }
+
+    fn main_follows(&self, sql: &str) {
+        self.work().main = Some(sql.to_owned());
+    }
+
     fn commit(&self) -> Result<(), Box<FailedStatement>> {
-        if !self.connection().in_transaction() {
-            return Ok(());
-        }
+        let is_open = self.connection().in_transaction();
         let (closing, rows) = {
             let mut work = self.work();
-            (work.closing.take(), work.written.rows_affected)
+            // What definitions changed is lasting already, and the node's rows follow in a transaction of their own.
+            let closing = if is_open || self.definitions_commit { work.closing.take() } else { None };
+            (closing, work.written.rows_affected)
         };
-        for sql in closing.into_iter().flat_map(|closing| closing(rows)) {
+        let statements: Vec<String> = closing.map(|closing| closing(rows)).unwrap_or_default();
+        if !is_open && statements.is_empty() {
+            return Ok(());
+        }
+        if !is_open {
+            self.connection().begin().map_err(|error| failed("begin", error))?;
+        }
+        for sql in statements {
             self.send(&sql)?;
         }
         self.connection().commit().map_err(|error| failed("commit", error))?;
@@ -206,5 +301,23 @@ impl Session for WorkerSession {
         let rows = seed(self, into);
         self.work().seed = Some(seed);
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nodes_rows_go_into_the_transaction_of_the_main_statement() {
+        let merge = "begin;\nmerge into t using s on t.a = s.a when matched then delete;\ncommit;";
+        assert_eq!(place_of_closing(merge), Place::Before(merge.find("commit").expect("a commit")));
+        assert_eq!(place_of_closing("insert into t select 1"), Place::Around);
+        assert_eq!(place_of_closing("delete from t; insert into t select 1;"), Place::Around);
+        assert_eq!(place_of_closing("create or replace table t as select 1"), Place::After);
+        assert_eq!(place_of_closing("begin; create table t (a int); commit"), Place::After);
+        assert_eq!(place_of_closing("begin; insert into t select 1"), Place::After);
+        assert_eq!(place_of_closing("select 1"), Place::After);
+        assert_eq!(place_of_closing(""), Place::After);
     }
 }

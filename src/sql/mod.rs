@@ -54,6 +54,27 @@ impl Dialect {
         }
     }
 
+    /// A name in quotes that unquoted use finds: Snowflake keeps unquoted names in capitals.
+    pub fn usual_name(self, name: &str) -> String {
+        match self {
+            Self::DuckDb => crate::name::quote_identifier(name),
+            Self::Snowflake => crate::name::quote_identifier(&name.to_uppercase()),
+        }
+    }
+
+    /// The type of a point in time with its offset.
+    pub fn instant_type(self) -> &'static str {
+        match self {
+            Self::DuckDb => "timestamp with time zone",
+            Self::Snowflake => "timestamp_tz",
+        }
+    }
+
+    /// Whether temporary tables lie in a schema like any other table.
+    pub fn temporary_tables_have_schemas(self) -> bool {
+        self == Self::Snowflake
+    }
+
     /// The dialect's name as people write it.
     fn title(self) -> &'static str {
         match self {

@@ -14,12 +14,16 @@ pub(super) fn insert_statement(into: &RelationName, batch: &Batch) -> Result<Str
         .zip(&names)
         .map(|((_, column_type), name)| converted(batch.format, name, column_type))
         .collect();
-    let from = match batch.format {
+    Ok(format!("insert into {into} ({}) select {} from {}", names.join(", "), values.join(", "), source(batch)?))
+}
+
+/// The files as what stands behind `from`.
+pub(super) fn source(batch: &Batch) -> Result<String, DatabaseError> {
+    Ok(match batch.format {
         BatchFormat::JsonLines => read_json(batch),
         BatchFormat::Csv => read_csv(batch)?,
         BatchFormat::Parquet => format!("read_parquet({})", files(batch.files.iter())),
-    };
-    Ok(format!("insert into {into} ({}) select {} from {from}", names.join(", "), values.join(", ")))
+    })
 }
 
 /// How a column is read from JSON before it is converted: DuckDB's reader knows these types exactly, all others
@@ -34,7 +38,8 @@ fn read_as(column_type: &ColumnType) -> &'static str {
     }
 }
 
-fn converted(format: BatchFormat, name: &str, column_type: &ColumnType) -> String {
+/// A column of the files as a value of its type.
+pub(super) fn converted(format: BatchFormat, name: &str, column_type: &ColumnType) -> String {
     match (format, column_type) {
         (BatchFormat::JsonLines | BatchFormat::Csv, ColumnType::Text) => name.to_owned(),
         (BatchFormat::JsonLines, ColumnType::Boolean | ColumnType::BigInt | ColumnType::Double | ColumnType::Json) => {

@@ -4,9 +4,11 @@ mod connection;
 mod error;
 mod load;
 mod settings;
+mod texts;
 mod value;
 
 pub use settings::{Attachment, DuckDbSettings, Extension};
+pub(in crate::adapter) use texts::{TextRows, write_texts};
 
 use super::{Adapter, ColumnType, Connection, DatabaseError, DatabaseErrorKind};
 use crate::name::{quote_identifier, quote_literal};

@@ -104,7 +104,7 @@ pub fn load(wanted: Wanted<'_>, environment: &Environment, templates: &Templates
 }
 
 /// Words in keys whose values must not be shown.
-const SECRET_WORDS: [&str; 5] = ["password", "passphrase", "secret", "token", "private_key"];
+const SECRET_WORDS: [&str; 6] = ["password", "passphrase", "passcode", "secret", "token", "private_key"];
 
 /// Findings without the lines that may hold a secret: only their numbers are told.
 fn conceal(found: Diagnostics) -> Diagnostics {

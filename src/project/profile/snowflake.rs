@@ -24,6 +24,8 @@ pub struct SnowflakeSettings {
     pub database: String,
     /// How to log in: `snowflake`, `externalbrowser`, `oauth`, `username_password_mfa`, `jwt`, an Okta address, …
     pub authenticator: Option<String>,
+    /// The code of the user's second factor.
+    pub passcode: Option<Secret>,
     /// A private key, PEM or base64 of DER.
     pub private_key: Option<Secret>,
     /// The file of a private key.
@@ -52,7 +54,7 @@ pub struct SnowflakeSettings {
     pub proxy_port: Option<u16>,
     /// How often a connection is tried again.
     pub connect_retries: u64,
-    /// Seconds before a connection attempt is given up.
+    /// Seconds between two attempts at a connection.
     pub connect_timeout: Option<u64>,
     /// Whether database errors at login are tried again.
     pub retry_on_database_errors: bool,
@@ -97,8 +99,14 @@ impl SnowflakeSettings {
     }
 
     pub(super) fn secrets(&self) -> Vec<&Secret> {
-        let all =
-            [&self.password, &self.private_key, &self.private_key_passphrase, &self.token, &self.oauth_client_secret];
+        let all = [
+            &self.password,
+            &self.passcode,
+            &self.private_key,
+            &self.private_key_passphrase,
+            &self.token,
+            &self.oauth_client_secret,
+        ];
         all.into_iter().flatten().collect()
     }
 }
@@ -106,6 +114,9 @@ impl SnowflakeSettings {
 pub(super) fn read(reader: &mut Reader<'_>, root: &Path) -> Option<SnowflakeSettings> {
     let account = reader.required_text("account");
     let database = reader.required_text("database");
+    reader.not_supported("s3_stage_vpce_dns_name");
+    // How long dbt's client looks for the cloud that it runs in: strata does not look.
+    reader.ignore(&["platform_detection_timeout_seconds"]);
     let mut port = |key| reader.count(key).and_then(|port| u16::try_from(port).ok());
     let (port, proxy_port) = (port("port"), port("proxy_port"));
     Some(SnowflakeSettings {
@@ -113,6 +124,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Path) -> Option<SnowflakeSett
         database: database?.0,
         user: reader.text("user"),
         password: read_secret(reader, "password"),
+        passcode: read_secret(reader, "passcode"),
         role: reader.text("role"),
         warehouse: reader.text("warehouse"),
         authenticator: reader.text("authenticator"),

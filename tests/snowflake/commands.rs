@@ -1,0 +1,124 @@
+//! Whole commands on a project whose target is the stage.
+
+use crate::support::stage::stage;
+use serde_json::json;
+use std::fs;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// A project in a directory of its own.
+struct Project {
+    directory: TempDir,
+    database: &'static str,
+}
+
+impl Project {
+    fn new(database: &'static str, files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let project = "name: shop\nprofile: shop\nmodels:\n  shop:\n    +materialized: view\n";
+        let profile = json!({"shop": {"target": "stage", "outputs": {"stage": stage().target(database, "PUBLIC")}}});
+        let own = [("dbt_project.yml", project.to_owned()), ("profiles.yml", profile.to_string())];
+        let given = files.iter().map(|(path, text)| (*path, (*text).to_owned()));
+        for (path, text) in own.into_iter().chain(given) {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+            fs::write(path, text).expect("written");
+        }
+        Self { directory, database }
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
+        command.args(arguments).current_dir(self.directory.path()).output().expect("strata starts")
+    }
+
+    /// A command that must succeed.
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// The statements that were sent since this was last asked, in small letters and on one line each.
+    fn sent(&self) -> Vec<String> {
+        let line = |sql: &String| sql.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        stage().statements(self.database).iter().map(line).collect()
+    }
+
+    fn show(&self, sql: &str) -> String {
+        self.run(&["show", "--inline", sql, "--output", "json"])
+    }
+}
+
+const SHOP: [(&str, &str); 5] = [
+    ("seeds/raw.csv", "id,name,amount\n1,a,1.50\n2,,2.25\n3,\"it's\",\n"),
+    ("models/v.sql", "select id, name, amount from {{ ref('raw') }}"),
+    ("models/t.sql", "{{ config(materialized='table') }} select id, count(*) as n from {{ ref('v') }} group by id"),
+    (
+        "models/inc.sql",
+        "{{ config(materialized='incremental', unique_key='id') }} select id, name from {{ ref('raw') }}",
+    ),
+    (
+        "models/schema.yml",
+        "models:\n  - name: t\n    columns:\n      - name: id\n        data_tests: [unique, not_null]\n",
+    ),
+];
+
+#[test]
+fn a_project_is_built_twice_and_its_books_are_kept() {
+    let project = Project::new("BUILD_DB", &SHOP);
+    project.run(&["build"]);
+    project.run(&["build"]);
+    let shown = project.show("select count(*) as n, sum(n) as total from {{ ref('t') }}");
+    assert!(shown.contains("3"), "{shown}");
+    let books = project.show("select count(*) as n from {{ ref('strata', 'node_runs') }} where status = 'success'");
+    assert!(books.contains("8"), "four nodes, twice: {books}");
+}
+
+#[test]
+fn what_a_node_writes_and_its_row_in_the_books_commit_together() {
+    let project = Project::new("TOGETHER_DB", &SHOP);
+    project.run(&["build"]);
+    project.sent();
+    project.run(&["run", "-s", "inc"]);
+    let sent = project.sent();
+    let at = |start: &str| {
+        sent.iter().position(|sql| sql.starts_with(start)).unwrap_or_else(|| panic!("{start}: {sent:#?}"))
+    };
+    let merge = at("merge into");
+    assert!(sent[..merge].iter().any(|sql| sql.starts_with("begin")), "{sent:#?}");
+    assert!(sent[merge + 1].starts_with("insert into") && sent[merge + 1].contains("node_runs"), "{sent:#?}");
+    assert!(sent[merge + 2].starts_with("commit"), "{sent:#?}");
+    project.run(&["run", "-s", "t"]);
+    let sent = project.sent();
+    let create =
+        sent.iter().position(|sql| sql.starts_with("create or replace") && sql.contains(" as ")).expect("a table");
+    let after: Vec<&str> = sent[create + 1..].iter().filter_map(|sql| sql.split(' ').next()).collect();
+    assert!(after.windows(3).any(|words| words == ["begin", "insert", "commit"]), "{sent:#?}");
+}
+
+#[test]
+fn an_error_shows_the_line_of_the_model() {
+    let project =
+        Project::new("ERROR_DB", &[("models/broken.sql", "select 1 as a,\n  nope\nfrom {{ this.schema }}.nothing")]);
+    let output = project.output(&["run"]);
+    let shown = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("query id"), "{shown}");
+}
+
+#[test]
+fn debug_logs_in_and_says_what_is_wrong() {
+    let project = Project::new("DEBUG_DB", &[]);
+    let shown = project.run(&["debug"]);
+    assert!(shown.contains("it answers") && !shown.contains("secret of the stage"), "{shown}");
+    let profile = project.directory.path().join("profiles.yml");
+    let text = fs::read_to_string(&profile).expect("a profile");
+    let port = format!("\"port\":{}", stage().port);
+    fs::write(&profile, text.replace(&port, "\"port\":1")).expect("written");
+    let output = project.output(&["debug"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("127.0.0.1 cannot be reached") && shown.contains("`port`"), "{shown}");
+}
