@@ -104,7 +104,7 @@ impl Books {
     fn extracted(&self, node: &Node, staged: &Staged) -> Vec<String> {
         let model = Field::Text(node.unique_id.to_string());
         let now = Field::Time(self.at(self.clock.elapsed()));
-        let mut statements = Vec::new();
+        let mut statements: Vec<String> = staged.closing().into_iter().collect();
         if let Some(mark) = staged.watermark() {
             statements.extend(self.tables.delete("watermarks", ("model", &model)));
             let row = [

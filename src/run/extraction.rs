@@ -40,6 +40,8 @@ pub struct Staged {
     fetched: Fetched,
     batch: RelationName,
     rejects: Option<RelationName>,
+    /// Where they wait for the node's transaction, if it does not hold their load.
+    rejects_batch: Option<RelationName>,
     key: Vec<String>,
     order_by: Option<(String, WatermarkKind)>,
 }
@@ -81,9 +83,11 @@ pub fn fetch(run: &Run, node: &Node, session: &Arc<WorkerSession>) -> Result<Sta
         cancel: run.cancel.as_atomic(),
         progress: &progress,
     })?;
+    let dialect = run.compiler.dialect();
     let order_by = config.incremental().map(|incremental| (incremental.field, incremental.kind));
     Ok(Staged {
-        batch: batch_name(node, run.compiler.dialect()),
+        batch: temporary_name(node, "batch", dialect),
+        rejects_batch: session.definitions_commit().then(|| temporary_name(node, "rejects_batch", dialect)),
         rejects: rejects_name(node),
         order_by,
         source,
@@ -161,9 +165,9 @@ fn check_deletes(node: &Node) -> Result<()> {
     }
 }
 
-/// The temporary table that a model's `source()` means: one a connection, gone with it.
-fn batch_name(node: &Node, dialect: Dialect) -> RelationName {
-    let identifier = Some(format!("{}__batch", node.alias));
+/// A temporary table of a model, such as the batch that its `source()` means: one a connection, gone with it.
+fn temporary_name(node: &Node, what: &str, dialect: Dialect) -> RelationName {
+    let identifier = Some(format!("{}__{what}", node.alias));
     match node.relation_name.clone().filter(|_| dialect.temporary_tables_have_schemas()) {
         Some(place) => RelationName { identifier, quoting: Quoting { identifier: true, ..place.quoting }, ..place },
         None => RelationName { database: None, schema: None, identifier, quoting: Quoting::ALL },
@@ -270,7 +274,12 @@ impl Staged {
         if let (Some(records), Some(table)) = (&self.fetched.rejects, &self.rejects) {
             let create = format!("create table if not exists {table} ({})", column_list(run, records));
             session.execute(&create, false).map_err(refused)?;
-            session.load(table, records).map_err(refused)?;
+            let into = self.rejects_batch.as_ref().unwrap_or(table);
+            if self.rejects_batch.is_some() {
+                let create = format!("create or replace temporary table {into} ({})", column_list(run, records));
+                session.execute(&create, false).map_err(refused)?;
+            }
+            session.load(into, records).map_err(refused)?;
         }
         let has =
             |column: &String| self.fetched.batch.columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
@@ -285,6 +294,13 @@ impl Staged {
         let sql = run.compiler.call_text("newest_batch_rows_sql", &arguments, surroundings)?;
         session.execute(&sql, false).map_err(refused)?;
         Ok(())
+    }
+
+    /// What the node's transaction still has to do for the batch, beside the model's own rows.
+    pub fn closing(&self) -> Option<String> {
+        let (table, batch) = (self.rejects.as_ref()?, self.rejects_batch.as_ref()?);
+        self.fetched.rejects.as_ref()?;
+        Some(format!("insert into {table} select * from {batch}"))
     }
 
     /// Removes the files, once their rows are in the table.

@@ -122,3 +122,35 @@ fn debug_logs_in_and_says_what_is_wrong() {
     assert_eq!(output.status.code(), Some(1), "{shown}");
     assert!(shown.contains("127.0.0.1 cannot be reached") && shown.contains("`port`"), "{shown}");
 }
+
+#[test]
+fn an_interrupt_stops_the_statement_on_the_server_and_closes_the_sessions() {
+    let project =
+        Project::new("INTERRUPT_DB", &[("models/slow.sql", "{{ config(materialized='table') }} select 1 as slow_one")]);
+    stage().faults(project.database, json!({"pause": true, "match": "slow_one"}));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
+    let mut running = command
+        .arg("run")
+        .current_dir(project.directory.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("strata starts");
+    let mut log = Vec::new();
+    let mut count = |what: &str| {
+        log.extend(stage().log(project.database));
+        log.iter().filter(|entry| entry["what"] == what).count()
+    };
+    while count("paused") == 0 {
+        assert!(running.try_wait().expect("a process").is_none(), "it ended too early");
+        std::thread::yield_now();
+    }
+    let killed = Command::new("kill").args(["-INT", &running.id().to_string()]).status().expect("kill is there");
+    assert!(killed.success());
+    assert_eq!(running.wait().expect("it ends").code(), Some(130));
+    let (aborted, logins, closed) = (count("abort"), count("login"), count("close"));
+    assert!(
+        aborted > 0 && logins > 1 && logins == closed,
+        "{aborted} aborted, {logins} sessions, {closed} closed: {log:?}"
+    );
+}

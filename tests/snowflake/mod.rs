@@ -2,6 +2,7 @@
 
 mod commands;
 mod loading;
+mod profiles;
 mod sessions;
 
 use crate::support::stage::stage;

@@ -86,8 +86,8 @@ fn retries_keep_the_request_and_count() {
         (sent.len(), distinct("requestId"), distinct("request_guid"), distinct("clientStartTime")),
         (4, 1, 4, 1)
     );
-    let told: Vec<_> = sent.iter().map(|seen| (seen.param("retryCount"), seen.param("retryReason"))).collect();
-    assert_eq!(told, [(None, None), (Some("1"), Some("503")), (Some("2"), Some("429")), (Some("3"), Some("0"))]);
+    let told: Vec<_> = sent.iter().map(|seen| (seen.number("retryCount"), seen.param("retryReason"))).collect();
+    assert_eq!(told, [(0, None), (1, Some("503")), (2, Some("429")), (3, Some("0"))]);
 }
 
 #[test]
