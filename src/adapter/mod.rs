@@ -10,12 +10,16 @@ mod open;
 mod recorder;
 mod snowflake;
 mod table;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use cache::RelationCache;
 pub use duckdb::{Attachment, DuckDb, DuckDbSettings, Extension};
 pub use open::open;
 pub use recorder::{Recorded, Recorder};
-pub use snowflake::{Account, Login, Machine, Pace, PrivateKey, Snowflake, SnowflakeSettings, TokenKind, TokenStore};
+pub use snowflake::{
+    Account, Login, Machine, Pace, PrivateKey, ShowPage, Snowflake, SnowflakeSettings, TokenKind, TokenStore,
+};
 pub use table::{Cell, ColumnType, Table};
 
 use crate::name::RelationName;

@@ -84,9 +84,10 @@ impl Credentials {
 
     /// Forgets a kept token that was refused; gives whether there is another way to try.
     pub(super) fn forget(&self, proof: &Proof) -> bool {
-        let refused = match proof {
-            Proof::Token { token, kept: true, .. } | Proof::SecondFactor { remembered: Some(token), .. } => token,
-            _ => return false,
+        let (Proof::Token { token: refused, kept: true, .. } | Proof::SecondFactor { remembered: Some(refused), .. }) =
+            proof
+        else {
+            return false;
         };
         let mut kept = self.kept();
         if kept.as_ref() == Some(refused) {
@@ -154,14 +155,12 @@ async fn fetch_access_token(wire: &Wire) -> Result<Secret, Failure> {
             Ok(response) if !is_passing(response.status()) => {
                 let status = response.status();
                 let answer: Json = response.json().await.unwrap_or_else(|_| json!({}));
-                return match answer["access_token"].as_str() {
-                    Some(token) => Ok(Secret::new(token)),
-                    None => {
-                        let words = answer["message"].as_str().or_else(|| answer["error_description"].as_str());
-                        let words = words.map_or_else(|| status.to_string(), str::to_owned);
-                        Err(refused(format!("the refresh token gives no access token: {words}")))
-                    }
-                };
+                if let Some(token) = answer["access_token"].as_str() {
+                    return Ok(Secret::new(token));
+                }
+                let words = answer["message"].as_str().or_else(|| answer["error_description"].as_str());
+                let words = words.map_or_else(|| status.to_string(), str::to_owned);
+                return Err(refused(format!("the refresh token gives no access token: {words}")));
             }
             Ok(response) => response.status().to_string(),
             Err(error) => error.without_url().to_string(),

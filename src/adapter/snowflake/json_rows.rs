@@ -11,7 +11,7 @@ pub(super) fn read(rows: &[Json], columns: &[Column]) -> Result<Vec<Vec<Cell>>, 
         .map(|row| {
             let values = row.as_array().filter(|values| values.len() == columns.len());
             let values = values.ok_or_else(|| format!("a row of the answer has not {} values", columns.len()))?;
-            values.iter().zip(columns).map(|(value, column)| cell(value, column)).collect()
+            Ok(values.iter().zip(columns).map(|(value, column)| cell(value, column)).collect())
         })
         .collect()
 }
@@ -26,9 +26,9 @@ pub(super) fn read_part(part: &[u8], columns: &[Column]) -> Result<Vec<Vec<Cell>
     read(&rows, columns)
 }
 
-fn cell(value: &Json, column: &Column) -> Result<Cell, String> {
+fn cell(value: &Json, column: &Column) -> Cell {
     let text = match value {
-        Json::Null => return Ok(Cell::Null),
+        Json::Null => return Cell::Null,
         Json::String(text) => std::borrow::Cow::Borrowed(text.as_str()),
         other => std::borrow::Cow::Owned(other.to_string()),
     };
@@ -53,7 +53,7 @@ fn cell(value: &Json, column: &Column) -> Result<Cell, String> {
         Kind::Text | Kind::Semistructured | Kind::Other => Some(Cell::Text(text.to_string())),
     };
     // A value that is not written as its type says is shown as it came, never lost.
-    Ok(read.unwrap_or_else(|| Cell::Text(text.into_owned())))
+    read.unwrap_or_else(|| Cell::Text(text.into_owned()))
 }
 
 /// `12.50`; numbers of more than 128 bits stay texts.

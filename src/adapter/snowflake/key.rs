@@ -42,13 +42,12 @@ impl PrivateKey {
     /// Reads a key: PEM (PKCS#8, also encrypted, or PKCS#1), or the base64 of DER. The error says what is wrong with
     /// it, never what it is.
     pub fn read(text: &str, passphrase: Option<&Secret>) -> Result<Self, String> {
-        let key = match pem_label(text) {
-            Some(_) => from_pem(text.trim(), passphrase)?,
-            None => {
-                let packed: String = text.split_whitespace().collect();
-                let der = STANDARD.decode(packed).map_err(|_| "it is neither PEM nor base64 of DER".to_owned())?;
-                from_der(&der, passphrase)?
-            }
+        let key = if pem_label(text).is_some() {
+            from_pem(text.trim(), passphrase)?
+        } else {
+            let packed: String = text.split_whitespace().collect();
+            let der = STANDARD.decode(packed).map_err(|_| "it is neither PEM nor base64 of DER".to_owned())?;
+            from_der(&der, passphrase)?
         };
         let words = |_| "it cannot be encoded".to_owned();
         let public = key.to_public_key().to_public_key_der().map_err(|_| "it has no public part".to_owned())?;

@@ -13,8 +13,11 @@ pub struct Machine {
     /// Where tokens are kept from one run to the next.
     pub store: Arc<dyn TokenStore>,
     /// Shows a page to the user; the error says why it cannot.
-    pub show_page: Arc<dyn Fn(&Url) -> Result<(), String> + Send + Sync>,
+    pub show_page: Arc<ShowPage>,
 }
+
+/// Shows a page to the user.
+pub type ShowPage = dyn Fn(&Url) -> Result<(), String> + Send + Sync;
 
 /// Keeps tokens by name. A machine without such a place keeps nothing, and that is no error.
 pub trait TokenStore: Send + Sync {

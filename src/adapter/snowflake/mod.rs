@@ -25,7 +25,7 @@ mod wire;
 
 pub use account::Account;
 pub use key::PrivateKey;
-pub use machine::{Machine, TokenStore};
+pub use machine::{Machine, ShowPage, TokenStore};
 pub use pace::Pace;
 pub(super) use profile::settings as settings_of;
 pub use settings::{Login, SnowflakeSettings, TokenKind};

@@ -66,8 +66,8 @@ impl Wire {
     /// Keeps the tokens that a login or a renewal gave.
     pub(super) async fn keep_tokens(&self, session: &str, master: &str, master_life: u64) {
         let mut tokens = self.tokens.lock().await;
-        tokens.session = session.to_owned();
-        tokens.master = master.to_owned();
+        session.clone_into(&mut tokens.session);
+        master.clone_into(&mut tokens.master);
         tokens.master_life = Duration::from_secs(master_life);
     }
 
@@ -201,8 +201,8 @@ impl Wire {
         let (Some(session), Some(master)) = (data["sessionToken"].as_str(), data["masterToken"].as_str()) else {
             return Err(Failure::Refused(Box::new(Refusal::read(&answer))));
         };
-        tokens.session = session.to_owned();
-        tokens.master = master.to_owned();
+        session.clone_into(&mut tokens.session);
+        master.clone_into(&mut tokens.master);
         Ok(())
     }
 

@@ -4,11 +4,11 @@ mod files;
 mod recordings;
 mod resume;
 mod rest;
-mod server;
 mod sqlite;
 mod walks;
 
 use super::*;
+use crate::adapter::tests::server;
 use crate::diagnostic::{Diagnostics, Style, render};
 use crate::project::yaml::parse_text;
 use std::sync::Mutex;

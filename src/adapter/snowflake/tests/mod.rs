@@ -4,14 +4,12 @@ mod decode;
 mod login;
 mod upload;
 mod faults;
-#[path = "../../../extract/tests/server.rs"]
-mod server;
 
 use super::{Account, Login, Machine, Pace, Snowflake, SnowflakeSettings, TokenStore};
+use crate::adapter::tests::server::{Reply, Seen, Server};
 use crate::adapter::{Adapter, Cell, Connection, DatabaseError};
 use crate::secret::Secret;
 use serde_json::{Value as Json, json};
-use server::{Reply, Seen, Server};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -8,30 +8,30 @@ use url::Url;
 
 /// A request as the server saw it.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) path: String,
-    pub(super) params: Vec<(String, String)>,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Seen {
-    pub(super) fn param(&self, name: &str) -> Option<&str> {
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn number(&self, name: &str) -> u64 {
+    pub(crate) fn number(&self, name: &str) -> u64 {
         self.param(name).and_then(|value| value.parse().ok()).unwrap_or_default()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
 /// What the server does.
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
@@ -39,22 +39,22 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn json(body: impl ToString) -> Self {
+    pub(crate) fn json(body: impl ToString) -> Self {
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         Self { status: 200, headers, body: body.to_string(), cut_at: None }
     }
 
-    pub(super) fn status(status: u16, body: &str) -> Self {
+    pub(crate) fn status(status: u16, body: &str) -> Self {
         Self { status, headers: vec![], body: body.to_owned(), cut_at: None }
     }
 
-    pub(super) fn header(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
 
     /// Promises the whole body and hangs up after some bytes; after none before the head.
-    pub(super) fn cut_at(mut self, bytes: usize) -> Self {
+    pub(crate) fn cut_at(mut self, bytes: usize) -> Self {
         self.cut_at = Some(bytes);
         self
     }
@@ -63,7 +63,7 @@ impl Reply {
 type Handler = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
 
 /// A server on loopback that lives as long as this value.
-pub(super) struct Server {
+pub(crate) struct Server {
     address: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     stop: Arc<std::sync::atomic::AtomicBool>,
@@ -71,7 +71,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -90,12 +90,12 @@ impl Server {
         Self { address, seen, stop, thread: Some(thread) }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// All requests so far.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no panic").clone()
     }
 }
