@@ -1,7 +1,7 @@
 //! Whole commands on a project whose target is the stage.
 
 use crate::support::stage::stage;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::fs;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -46,8 +46,11 @@ impl Project {
         stage().statements(self.database).iter().map(line).collect()
     }
 
-    fn show(&self, sql: &str) -> String {
-        self.run(&["show", "--inline", sql, "--output", "json"])
+    /// The first row of a query.
+    fn show(&self, sql: &str) -> Json {
+        let shown = self.run(&["show", "--inline", sql, "--output", "json"]);
+        let shown: Json = serde_json::from_str(&shown).unwrap_or_else(|error| panic!("{error}: {shown}"));
+        shown["show"][0].clone()
     }
 }
 
@@ -70,10 +73,10 @@ fn a_project_is_built_twice_and_its_books_are_kept() {
     let project = Project::new("BUILD_DB", &SHOP);
     project.run(&["build"]);
     project.run(&["build"]);
-    let shown = project.show("select count(*) as n, sum(n) as total from {{ ref('t') }}");
-    assert!(shown.contains("3"), "{shown}");
+    let shown = project.show("select count(*) as groups, sum(n)::number(38,0) as total from {{ ref('t') }}");
+    assert_eq!(shown, json!({"GROUPS": 3, "TOTAL": 3}));
     let books = project.show("select count(*) as n from {{ ref('strata', 'node_runs') }} where status = 'success'");
-    assert!(books.contains("8"), "four nodes, twice: {books}");
+    assert_eq!(books, json!({"N": 8}), "four nodes, twice");
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn debug(keys: &str) -> String {
     let directory = tempfile::tempdir().expect("a directory");
     let profile = format!(
         "shop:\n  target: prod\n  outputs:\n    prod:\n      type: snowflake\n      database: db\n      schema: s\n{}",
-        keys.lines().map(|line| format!("      {}\n", line.trim())).collect::<String>()
+        keys.lines().map(|line| format!("      {}", line.trim())).collect::<Vec<_>>().join("\n")
     );
     fs::write(directory.path().join("dbt_project.yml"), "name: shop\nprofile: shop\n").expect("written");
     fs::write(directory.path().join("profiles.yml"), profile).expect("written");
