@@ -122,6 +122,12 @@ pub(super) fn rewrite_query(url: &mut Url, settings: &SnowflakeSettings, with_sc
 /// Codes with which a login names something that is not there.
 pub(super) const NOT_THERE: &str = "390201";
 
+/// Whether a refusal may be the fault of what the login proved itself with, and not of what it asked for: then a token
+/// that was kept from a former login is no longer of use.
+pub(super) fn is_about_proof(code: &str) -> bool {
+    !matches!(code, NOT_THERE | "390186" | "390189" | "390191" | "390420" | "390422" | "390429")
+}
+
 /// What a refused login means and what to do, by the server's code.
 pub(super) fn advice(code: &str) -> Option<&'static str> {
     Some(match code {

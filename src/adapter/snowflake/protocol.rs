@@ -98,7 +98,7 @@ impl Protocol {
             let mut refusal = Refusal::read(&answer);
             if refusal.code == login::NOT_THERE && with_schema {
                 with_schema = false;
-            } else if !self.credentials.forget(&proof) {
+            } else if !login::is_about_proof(&refusal.code) || !self.credentials.forget(&proof) {
                 if let Some(advice) = login::advice(&refusal.code) {
                     refusal.message = format!("{} ({advice})", refusal.message.trim_end_matches('.'));
                 }

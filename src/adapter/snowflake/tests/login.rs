@@ -139,6 +139,19 @@ fn a_kept_token_that_is_refused_is_forgotten() {
 }
 
 #[test]
+fn a_kept_token_outlives_a_refusal_of_something_else() {
+    let server = Server::start(|_| refusal("390189", "Role 'X' specified in the connect string does not exist."));
+    let store: Arc<Tokens> = Arc::default();
+    store.write("127.0.0.1:LOADER:MFA_TOKEN", &Secret::new("good"));
+    let login = Login::PasswordWithSecondFactor { password: Secret::new("pw"), passcode: None };
+    let settings = SnowflakeSettings { login, ..settings(&server) };
+    let adapter = Snowflake::open(settings, machine(&store)).expect("an adapter");
+    assert!(adapter.connect("1").is_err());
+    assert_eq!(server.seen().len(), 1);
+    assert!(store.read("127.0.0.1:LOADER:MFA_TOKEN").is_some());
+}
+
+#[test]
 fn a_schema_that_is_still_to_be_made_does_not_keep_anyone_out() {
     let server = Server::start(|seen| match seen.path.as_str() {
         "/session/v1/login-request" if seen.param("schemaName").is_some() => {
