@@ -113,6 +113,10 @@ fn inputs_come_in_every_form_and_overrides_count_for_the_model_only() {
     model: snow
     given: [{input: ref('orders'), rows: [{id: 1, status: null}, {id: 2, status: new}]}]
     expect: {rows: [{ID: 1, STATUS: none}, {ID: 2, STATUS: new}]}
+  - name: queries_of_another_dialect
+    model: snow
+    given: [{input: ref('orders'), format: sql, rows: "select 1::number as ID, iff(1 > 2, 'x', null)::varchar as STATUS"}]
+    expect: {format: sql, rows: "select 1::number as ID, iff(true, 'none', 'x')::varchar as STATUS"}
   - name: nothing_in_nothing_out
     model: prices
     given: [{input: ref('orders'), rows: []}]
@@ -144,7 +148,7 @@ fn inputs_come_in_every_form_and_overrides_count_for_the_model_only() {
     assert_eq!(ended.code, 0, "{}", ended.shown());
     let ended = stage.run(&["test"]);
     assert_eq!(ended.code, 0, "{}", ended.shown());
-    assert!(ended.stdout.contains("PASS=6 "), "{}", ended.shown());
+    assert!(ended.stdout.contains("PASS=7 "), "{}", ended.shown());
 }
 
 #[test]
