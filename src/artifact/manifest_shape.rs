@@ -1,9 +1,9 @@
 //! `manifest.json`, dbt's schema v12, written node by node so that its size costs no memory.
 
 use super::node_shape::{NodeShape, SourceShape, doc_shape, macro_shape};
+use super::unit_test_shape::unit_test_shape;
 use super::{Invocation, write_json};
 use crate::diagnostic::Diagnostic;
-use crate::jinja::context::unit_test_json;
 use crate::manifest::{Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
 use crate::run::event::{NodeResult, Status};
@@ -122,9 +122,7 @@ impl Document<'_> {
     }
 
     fn unit_test(&self, node: &Node) -> Map<String, Value> {
-        let mut shape = unit_test_json(node);
-        shape.insert("created_at".to_owned(), json!(self.created_at()));
-        shape
+        unit_test_shape(node, self.created_at())
     }
 
     fn of_any_kind<'n>(&'n self, node: &'n Node, keys: &'n BTreeMap<&str, Vec<String>>) -> AnyShape<'n> {

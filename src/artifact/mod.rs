@@ -12,6 +12,7 @@ mod previous;
 mod run_results;
 mod sources;
 mod tree;
+mod unit_test_shape;
 
 pub use journal::{Journal, JournalHead, PreviousJournal, read_journal};
 pub use manifest_shape::{node_document, write_manifest};

@@ -107,8 +107,12 @@ impl Reading<'_> {
             None if self.has_file(described) => return Ok(vec![]),
             None => return Err(self.unknown_model(described)),
         };
+        // Nobody asks what a test reads that does not take part.
+        let mut unheard = Diagnostics::new();
+        let takes_part = model.is_some() && node.config.enabled();
+        let doubts = if takes_part { &mut *found } else { &mut unheard };
         let fixtures = Fixtures { project: self.stage.project, package: self.package };
-        let given = described.given.iter().map(|given| self.given(given, described, model, &fixtures, found));
+        let given = described.given.iter().map(|given| self.given(given, described, model, &fixtures, doubts));
         let test = UnitTest {
             model: described.model.0.clone(),
             tested: None,
@@ -276,6 +280,9 @@ impl Reading<'_> {
         if let Some(call) = captured.refs.first() {
             let node = self.manifest.find_reference(call, package);
             return node.map(|node| node.unique_id.clone()).ok_or_else(|| {
+                if self.manifest.disabled.values().any(|node| node.name == call.name) {
+                    return unknown("it is disabled");
+                }
                 let found = unknown("no model, seed or snapshot has this name");
                 match nearest(&call.name, self.manifest.references.keys().map(String::as_str)) {
                     Some(near) => found.help(format!("did you mean `ref('{near}')`?")),

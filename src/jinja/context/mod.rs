@@ -29,7 +29,7 @@ mod warehouse;
 pub use column::ColumnObject;
 pub use config::complete_config;
 pub use conversion::{cell_value, relation_from_value, relation_value, returned_relations};
-pub use node::{NodeHandle, graph_value, macro_value, node_json, source_json, source_value, unit_test_json};
+pub use node::{NodeHandle, graph_value, macro_value, node_json, source_json, source_value};
 pub use relation::RelationObject;
 pub use results::{main_result, statement_result};
 pub(super) use set::{compare_sets, is_set, subtract_sets};

@@ -136,7 +136,7 @@ pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Val
 const OTHER_GRAPH_PARTS: [&str; 6] =
     ["exposures", "functions", "groups", "metrics", "semantic_models", "saved_queries"];
 
-/// The dict `graph`: every enabled node and source as dbt's manifest shows it. Make it once for a manifest
+/// The dict `graph`: every enabled node and source as dbt's manifest shows it; as in dbt, no unit tests. Make it once for a manifest
 /// and hand it to every render; what no template looks at costs nothing. Packages keep things of their own in it
 /// for the rest of the run, so it can be changed. strata's own control tables are there only if something refers to
 /// them: packages go through all nodes to judge those of the project.
@@ -151,45 +151,13 @@ pub fn graph_value(manifest: &Arc<Manifest>) -> Value {
         let shown = manifest
             .nodes
             .iter()
+            .filter(|(_, node)| node.unit_test.is_none())
             .filter(|(id, node)| node.config.materialized() != Materialized::Control || referred.contains(id));
-        let (unit_tests, shown): (Vec<_>, Vec<_>) = shown.partition(|(_, node)| node.unit_test.is_some());
-        let unit_test = |id: &UniqueId| {
-            let (manifest, id) = (Arc::clone(&manifest), id.clone());
-            LazyDict::value(move || manifest.nodes.get(&id).map(unit_test_json).unwrap_or_default())
-        };
-        let unit_tests = dict(unit_tests.into_iter().map(|(id, _)| (Value::from(id.as_str()), unit_test(id))));
-        let nodes = dict(shown.into_iter().map(|(id, _)| (Value::from(id.as_str()), node(id))));
+        let nodes = dict(shown.map(|(id, _)| (Value::from(id.as_str()), node(id))));
         let sources = dict(manifest.sources.keys().map(|id| (Value::from(id.as_str()), source_value(&manifest, id))));
         let others = OTHER_GRAPH_PARTS.map(|part| (Value::from(part), dict::<Value>([])));
-        let own = [("nodes", nodes), ("sources", sources), ("unit_tests", unit_tests)];
-        dict(own.map(|(part, value)| (Value::from(part), value)).into_iter().chain(others))
+        dict([(Value::from("nodes"), nodes), (Value::from("sources"), sources)].into_iter().chain(others))
     })
-}
-
-/// A unit test as dbt's manifest shows it under `unit_tests`.
-pub fn unit_test_json(node: &Node) -> Map<String, Json> {
-    let own = |key: &str, default: Json| node.config.get(key).cloned().unwrap_or(default);
-    let tags = match own("tags", json!([])) {
-        Json::String(tag) => json!([tag]),
-        tags => tags,
-    };
-    let test = node.unit_test.as_deref();
-    let mut json = test.map(crate::manifest::UnitTest::content).unwrap_or_default();
-    json.extend(object(json!({
-        "name": node.name, "resource_type": node.resource_type.as_str(), "package_name": node.package_name,
-        "path": node.path, "original_file_path": node.original_file_path, "unique_id": node.unique_id.as_str(),
-        "fqn": node.fqn, "description": node.description,
-        "depends_on": {"macros": ids(&node.depends_on.macros), "nodes": ids(&node.depends_on.nodes)},
-        "config": {
-            "tags": tags, "meta": own("meta", json!({})), "enabled": node.config.enabled(),
-            "static_analysis": own("static_analysis", Json::Null),
-        },
-        "checksum": node.checksum,
-        // A test that is disabled has no model, and so none of its places.
-        "schema": test.and_then(|test| test.tested.as_ref()).map(|_| &node.schema),
-        "version": test.and_then(|test| test.version.as_ref()).map(|version| version.json()),
-    })));
-    json
 }
 
 /// A node as dbt's manifest shows it, absent values as null. Values that strata does not keep (times, checksums of
