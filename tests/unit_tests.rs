@@ -211,7 +211,7 @@ fn changed_rows_are_a_change() {
     assert_eq!(stage.run(&["parse", "--target-path", "before"]).code, 0);
     let modified = || stage.run(&["ls", "-s", "state:modified", "--state", "before"]).stdout;
     assert_eq!(modified(), "");
-    stage.write("models/schema.yml", &format!("unit_tests:\n{}    description: doubled\n", DOUBLED));
+    stage.write("models/schema.yml", &format!("unit_tests:\n{DOUBLED}    description: doubled\n"));
     assert_eq!(modified(), "", "a description changes nothing");
     stage.write("models/schema.yml", &format!("unit_tests:\n{}", DOUBLED.replace("amount: 8", "amount: 9")));
     assert_eq!(modified(), "unit_test:shop.amounts_are_doubled\n");

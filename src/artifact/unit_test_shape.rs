@@ -1,6 +1,7 @@
 //! Unit tests as `manifest.json` shows them.
 
 use crate::manifest::{Node, UnitTest};
+use crate::project::properties::VersionNumber;
 use serde_json::{Map, Value, json};
 
 /// A unit test as dbt's manifest shows it under `unit_tests`.
@@ -24,7 +25,7 @@ pub(super) fn unit_test_shape(node: &Node, created_at: f64) -> Map<String, Value
         "checksum": node.checksum, "created_at": created_at,
         // A test that is disabled has no model, and so none of its places.
         "schema": test.and_then(|test| test.tested.as_ref()).map(|_| &node.schema),
-        "version": test.and_then(|test| test.version.as_ref()).map(|version| version.json()),
+        "version": test.and_then(|test| test.version.as_ref()).map(VersionNumber::json),
     });
     if let Value::Object(own) = own_keys {
         json.extend(own);

@@ -6,7 +6,7 @@ use super::render_context::RenderContext;
 use crate::manifest::ConfigMap;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Error, State};
-use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl RenderContext {
     /// its package's name and without it, and names that there are not are passed over.
     pub(super) fn overridden(&self, overrides: &ConfigMap) -> Namespace {
         let mut names = Namespace::default();
-        let mut of_packages: FxHashMap<&str, Vec<(&str, Value)>> = FxHashMap::default();
+        let mut of_packages: BTreeMap<&str, Vec<(&str, Value)>> = BTreeMap::new();
         let instead = |former: &Value, given: Value| match definition_of(former) {
             Some(_) => Value::from_object(Constant(given)),
             None => given,

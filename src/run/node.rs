@@ -168,12 +168,11 @@ impl<'a> NodeWorker<'a> {
             };
             return Err(found.help(help).into());
         };
-        let context = match &node.unit_test {
-            Some(test) => compiler.unit_test_context(node, test, compiled, surroundings)?,
-            None => {
-                let host = Arc::new(NodeHost::new(compiler, Some(node), surroundings));
-                compiler.context(Some(node), Some(compiled), surroundings, &host)?
-            }
+        let context = if let Some(test) = &node.unit_test {
+            compiler.unit_test_context(node, test, compiled, surroundings)?
+        } else {
+            let host = Arc::new(NodeHost::new(compiler, Some(node), surroundings));
+            compiler.context(Some(node), Some(compiled), surroundings, &host)?
         };
         let place = |found: Diagnostic| {
             let found = match &node.unit_test {

@@ -240,8 +240,8 @@ fn order(one: &Cell, other: &Cell) -> Ordering {
         (_, Cell::Null) => Ordering::Less,
         (Cell::Boolean(one), Cell::Boolean(other)) => one.cmp(other),
         (Cell::Integer(one), Cell::Integer(other)) => one.cmp(other),
-        (Cell::Float(one), Cell::Float(other)) if one == other => Ordering::Equal,
-        (Cell::Float(one), Cell::Float(other)) => one.total_cmp(other),
+        // Adding zero makes zero of minus zero.
+        (Cell::Float(one), Cell::Float(other)) => (one + 0.0).total_cmp(&(other + 0.0)),
         (Cell::Decimal(one), Cell::Decimal(other)) => decimal_order(one, other),
         (Cell::Text(one), Cell::Text(other)) => one.cmp(other),
         (Cell::Date(one), Cell::Date(other)) => one.cmp(other),

@@ -106,25 +106,21 @@ pub fn read(entry: &Yaml, written: &Yaml, found: &Found) -> Option<UnitTestPrope
     let name = reader.required_text("name");
     let model = reader.required_text("model");
     let (config, config_places) = read_config(&mut reader);
-    let given = match reader.yaml("given") {
-        Some(_) => reader.sequence("given").iter().filter_map(|given| read_given(given, found)).collect(),
-        None => {
-            let help = "a model that reads nothing has `given: []`";
-            reader.report(missing("given", reader.span()).help(help));
-            vec![]
-        }
+    let given = if reader.yaml("given").is_some() {
+        reader.sequence("given").iter().filter_map(|given| read_given(given, found)).collect()
+    } else {
+        let help = "a model that reads nothing has `given: []`";
+        reader.report(missing("given", reader.span()).help(help));
+        vec![]
     };
-    let expect = match reader.yaml("expect") {
-        Some(expect) => {
-            let mut inner = Reader::new(expect, "expectation", found);
-            let fixture = read_fixture(&mut inner, &expect.span);
-            inner.finish();
-            Some(fixture)
-        }
-        None => {
-            reader.report(missing("expect", reader.span()).help("name the rows: `expect: {rows: [{id: 1}]}`"));
-            None
-        }
+    let expect = if let Some(expect) = reader.yaml("expect") {
+        let mut inner = Reader::new(expect, "expectation", found);
+        let fixture = read_fixture(&mut inner, &expect.span);
+        inner.finish();
+        Some(fixture)
+    } else {
+        reader.report(missing("expect", reader.span()).help("name the rows: `expect: {rows: [{id: 1}]}`"));
+        None
     };
     let description = reader.text("description").unwrap_or_default();
     let overrides = reader.reader("overrides", "unit test's override").map(read_overrides);
