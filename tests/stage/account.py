@@ -10,6 +10,7 @@ from typing import Any
 
 import fakesnow.server
 from fakesnow import info_schema
+from fakesnow.transforms import transforms
 
 from answer import SnowflakeError
 
@@ -154,4 +155,9 @@ def tables_view() -> str:
 
 info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = type(info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW)(
     tables_view()
+)
+
+# fakesnow describes tables of the session's own database only.
+transforms.SQL_DESCRIBE_TABLE = type(transforms.SQL_DESCRIBE_TABLE)(
+    transforms.SQL_DESCRIBE_TABLE.template.replace("FROM _fs_information", 'FROM "${catalog}"._fs_information')
 )
