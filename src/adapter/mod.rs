@@ -72,6 +72,14 @@ pub trait Connection: Send {
         false
     }
 
+    /// Whether statements are kept in a history in which a comment beside them is of use.
+    fn takes_comments(&self) -> bool {
+        false
+    }
+
+    /// Puts a comment beside every statement from now on: behind it, unless `append` is false.
+    fn set_comment(&mut self, _comment: Option<String>, _append: Option<bool>) {}
+
     /// Appends the rows of a batch to an existing table, matching columns by name. Gives the number of rows.
     fn load(&mut self, into: &RelationName, batch: &Batch) -> Result<u64, DatabaseError>;
 

@@ -295,6 +295,23 @@ impl Compiler {
         self.call(name, &arguments, &[], surroundings).map(|value| value.to_string())
     }
 
+    /// The comment that goes with the statements of a node, or of a connection that has none; none where the project
+    /// wants none.
+    pub fn query_comment(&self, node: Option<&Node>, connection: &str) -> Result<Option<String>> {
+        if self.project.root_package().config.query_comment.comment.as_deref() == Some("") {
+            return Ok(None);
+        }
+        let node = node.map_or(Value::from(()), |node| from_json(&Json::Object(context::node_json(node))));
+        let comment =
+            self.call("query_comment_macro", &[Value::from(connection), node], &[], &Surroundings::default())?;
+        let comment = comment.to_string().trim().to_owned();
+        if comment.contains("*/") {
+            let message = "the query comment has `*/` in it, which would end it".to_owned();
+            return Err(Diagnostic::error(Code::Project, message).note(format!("it is: {comment}")).into());
+        }
+        Ok(Some(comment).filter(|comment| !comment.is_empty()))
+    }
+
     /// Calls a macro that belongs to no node, with a relation; what it gives is not wanted.
     pub fn call_for_relation(&self, name: &str, relation: &Relation, surroundings: &Surroundings) -> Result<()> {
         self.call(name, &[context::relation_value(self.warehouse, relation)], &[], surroundings).map(|_| ())

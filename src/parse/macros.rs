@@ -3,7 +3,7 @@
 use super::docs::Descriptions;
 use super::host::Surroundings;
 use super::macro_arguments;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile, nearest};
 use crate::jinja::{
     Engine, FileBlocks, PackageKind, Registry, RegistryBuilder, SnapshotBlock, scan_docs, scan_macro_file,
 };
@@ -54,6 +54,9 @@ pub fn scan(project: &Project) -> Result<Scanned<'_>> {
             snapshots.extend(blocks.snapshots.into_iter().map(|block| FoundSnapshot { package, file, block }));
         }
     }
+    if let Some(blocks) = query_comment(project).and_then(|blocks| found.keep(blocks)) {
+        blocks.macros.into_iter().for_each(|definition| builder.add(definition));
+    }
     let docs = docs(project, &mut found);
     let dispatch: HashMap<String, Vec<String>> = project
         .root_package()
@@ -67,6 +70,16 @@ pub fn scan(project: &Project) -> Result<Scanned<'_>> {
         Some(registry) => Ok(Scanned { registry, docs, snapshots }),
         None => Err(found),
     }
+}
+
+/// Where the comment of `query-comment:` is shown to stand.
+const QUERY_COMMENT: &str = "dbt_project.yml (query-comment)";
+
+/// The project's own comment as the macro that takes the built-in one's place.
+fn query_comment(project: &Project) -> Option<Result<FileBlocks>> {
+    let text = project.root_package().config.query_comment.comment.as_deref().filter(|text| !text.is_empty())?;
+    let text = format!("{{% macro query_comment_macro(connection_name, node) %}}{text}{{% endmacro %}}");
+    Some(scan_macro_file(project.name(), &SourceFile::new(QUERY_COMMENT, text)))
 }
 
 fn docs(project: &Project, found: &mut Diagnostics) -> IndexMap<UniqueId, DocBlock> {
@@ -125,7 +138,10 @@ pub fn entries(registry: &Registry) -> IndexMap<UniqueId, MacroEntry> {
         };
         (definition.unique_id.clone(), entry)
     };
-    registry.macros().map(entry).collect()
+    let is_written = |definition: &&Arc<crate::jinja::MacroDefinition>| {
+        definition.file.path() != std::path::Path::new(QUERY_COMMENT)
+    };
+    registry.macros().filter(is_written).map(entry).collect()
 }
 
 /// Adds what properties files say of macros, and the paths of their files within their packages.

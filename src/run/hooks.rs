@@ -90,6 +90,7 @@ fn passed(hook: &Node) -> String {
 /// Renders a hook and runs its statements as one transaction. A hook that renders to nothing does nothing.
 fn send(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<RunEnd>) -> Result<String> {
     master.assign(Some(hook.unique_id.clone()), None, None);
+    run.comment(master, Some(hook), hook.unique_id.as_str())?;
     let session = Arc::clone(master) as Arc<dyn Session>;
     let surroundings = Surroundings { session: Some(session), run_end, ..Surroundings::default() };
     let compiled = run.compiler.compile(hook, &surroundings)?;

@@ -112,6 +112,7 @@ impl<'a> NodeWorker<'a> {
     ) -> Result<Success> {
         let run = self.run;
         session.assign(Some(node.unique_id.clone()), None, None);
+        self.run.comment(session, Some(node), node.unique_id.as_str())?;
         let mut surroundings = self.surroundings(session);
         let extraction = match node.config.materialized() {
             Materialized::Extract => Some(extraction::fetch(run, node, session)?),
@@ -213,6 +214,7 @@ impl<'a> NodeWorker<'a> {
     /// Runs a test of either kind and judges what it found.
     fn test(&self, node: &Node, session: &Arc<WorkerSession>, progress: &mut Progress) -> Result<Success> {
         session.assign(Some(node.unique_id.clone()), None, None);
+        self.run.comment(session, Some(node), node.unique_id.as_str())?;
         let surroundings = self.surroundings(session);
         let compiled = self.run.compiler.compile(node, &surroundings)?;
         progress.compiled = Some(compiled.clone());

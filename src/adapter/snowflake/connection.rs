@@ -28,6 +28,8 @@ pub(super) struct SnowflakeConnection {
     running: Running,
     in_transaction: bool,
     heartbeat: Option<tokio::task::AbortHandle>,
+    /// What stands beside every statement, and whether it follows it.
+    comment: Option<(String, bool)>,
 }
 
 /// The statement under way, for those who want to stop it.
@@ -51,6 +53,7 @@ impl SnowflakeConnection {
             running: Running::default(),
             in_transaction: false,
             heartbeat: None,
+            comment: None,
         };
         let input = Input { only_login: true, ..Input::default() };
         let (login, _) = connection.send("select 1", input);
@@ -113,17 +116,40 @@ impl SnowflakeConnection {
 
     fn run_to_end(&mut self, sql: &str, input: Input) -> Result<Answer, DatabaseError> {
         let kind = statement_kind(sql, Dialect::Snowflake);
-        let (first, call) = self.send(sql, input);
+        let (text, start) = self.commented(sql);
+        let (first, call) = self.send(&text, input);
         let first = match first {
-            Err(Failure::Network(why)) => self.settle(&call, &why, sql, kind),
-            other => other.map_err(|failure| failure.into_error(Some(sql))),
+            Err(Failure::Network(why)) => self.settle(&call, &why, &text, kind),
+            other => other.map_err(|failure| failure.into_error(Some(&text))),
         };
         self.track(sql, kind, first.is_ok());
-        let rows = first.and_then(|first| self.rows(first, &call).map_err(|failure| failure.into_error(Some(sql))));
+        let rows = first.and_then(|first| self.rows(first, &call).map_err(|failure| failure.into_error(Some(&text))));
+        let rows = rows.map_err(|error| {
+            let offset =
+                error.offset.and_then(|offset| offset.checked_sub(start)).filter(|offset| *offset <= sql.len());
+            DatabaseError { offset, ..error }
+        });
         let query_id = call.said().query_id.clone();
         let table = rows.map_err(|error| DatabaseError { query_id: error.query_id.clone().or(query_id), ..error })?;
         let answer = answer(table, &call.said(), kind);
         Ok(answer)
+    }
+
+    /// A statement with its comment, and where it starts in that text. What moves files is read by the client itself,
+    /// which expects nothing else there.
+    fn commented(&self, sql: &str) -> (String, usize) {
+        let word = sql.split_whitespace().next().unwrap_or_default();
+        let moves_files = word.eq_ignore_ascii_case("put") || word.eq_ignore_ascii_case("get");
+        match &self.comment {
+            Some((comment, true)) if !moves_files => {
+                (format!("{}\n/* {comment} */", sql.trim_end().trim_end_matches(';')), 0)
+            }
+            Some((comment, false)) if !moves_files => {
+                let before = format!("/* {comment} */\n");
+                (format!("{before}{sql}"), before.len())
+            }
+            _ => (sql.to_owned(), 0),
+        }
     }
 
     /// Keeps track of the transaction. A definition commits the one that is open.
@@ -321,6 +347,14 @@ impl Connection for SnowflakeConnection {
 
     fn in_transaction(&self) -> bool {
         self.in_transaction
+    }
+
+    fn takes_comments(&self) -> bool {
+        true
+    }
+
+    fn set_comment(&mut self, comment: Option<String>, append: Option<bool>) {
+        self.comment = comment.map(|comment| (comment, append.unwrap_or(true)));
     }
 
     fn definitions_commit(&self) -> bool {
