@@ -15,6 +15,7 @@ pub type Collected = (Response, Arc<Table>);
 const BY_FIELD: &str = "collect_freshness";
 const BY_QUERY: &str = "collect_freshness_custom_sql";
 const BY_BATCH: &str = "collect_extract_freshness";
+const BY_METADATA: &str = "collect_last_modified";
 
 impl Compiler {
     /// Asks for the greatest `field` of a table, with the source's filter: the macro `collect_freshness`.
@@ -66,6 +67,25 @@ impl Compiler {
         let arguments = [self.relation(batches), Value::from(model.as_str())];
         let given = self.call(BY_BATCH, &arguments, &[], surroundings)?;
         if given.is_none() { Ok(None) } else { collected(BY_BATCH, &given).map(Some) }
+    }
+
+    /// Asks the warehouse itself when tables of one database last changed, all at once: rows of schema, identifier,
+    /// last change and present time. None where it does not know.
+    pub fn collect_last_modified(
+        &self,
+        tables: &[&RelationName],
+        surroundings: &Surroundings,
+    ) -> Result<Option<Collected>> {
+        let relations: Vec<Value> = tables.iter().map(|table| self.relation(table)).collect();
+        let given = self.call(BY_METADATA, &[Value::from(relations)], &[], surroundings)?;
+        if given.is_none() {
+            return Ok(None);
+        }
+        let (response, table) = statement_result(&given).unwrap_or_default();
+        match table {
+            Some(table) if table.columns.len() == 4 => Ok(Some((response, table))),
+            _ => Err(wrong(BY_METADATA, "no rows of schema, identifier, last_modified, snapshotted_at")),
+        }
     }
 
     /// Whether there is a relation of this name in the warehouse.

@@ -6,6 +6,7 @@
 
 use super::control::ControlTables;
 use super::event::{Event, NodeResult, Status, Timing};
+use super::last_modified::LastModified;
 use super::scheduler::Worker;
 use super::session::WorkerSession;
 use super::{Run, Setup, node};
@@ -75,7 +76,15 @@ pub fn freshness(
     let batches = ControlTables::new(&manifest, dialect).relation("extract_batches").cloned();
     let run = Run::new(setup, plan, ControlTables::none(dialect));
     let measured = Mutex::default();
-    let worker = |number| FreshnessWorker { run: &run, number, session: None, batches: &batches, measured: &measured };
+    let last_modified = LastModified::default();
+    let worker = |number| FreshnessWorker {
+        run: &run,
+        number,
+        session: None,
+        batches: &batches,
+        last_modified: &last_modified,
+        measured: &measured,
+    };
     let results = run.execute(&worker, with_hooks)?;
     let mut measured = measured.into_inner().unwrap_or_else(PoisonError::into_inner);
     let of_sources = results.into_iter().filter(|result| manifest.sources.contains_key(&result.unique_id));
@@ -92,6 +101,7 @@ struct FreshnessWorker<'a> {
     number: usize,
     session: Option<Arc<WorkerSession>>,
     batches: &'a Option<RelationName>,
+    last_modified: &'a LastModified,
     measured: &'a Mutex<BTreeMap<UniqueId, Measured>>,
 }
 
@@ -185,6 +195,10 @@ impl FreshnessWorker<'_> {
             return read(source, compiler.collect_freshness(source, &source.relation_name, field, surroundings)?);
         }
         if !is_fetched {
+            let surely = self.last_modified.of(source, &self.without_field(), compiler, surroundings)?;
+            if let Some(found) = surely {
+                return Ok(found);
+            }
             let adapter = self.run.adapter.type_name();
             return Err(unknown(source, &format!("says nowhere when it was loaded, and {adapter} does not know it"))
                 .help("add `loaded_at_field:` with a column that tells, or `loaded_at_query:`")
@@ -232,6 +246,17 @@ impl FreshnessWorker<'_> {
         if measured.is_without_rows() { Err(never().into()) } else { Ok((response, measured)) }
     }
 
+    /// The sources that are to be looked at and say nowhere when they were loaded.
+    fn without_field(&self) -> Vec<&Source> {
+        let sources = &self.run.compiler.manifest().sources;
+        let looked_at = self.run.plan.nodes.iter().filter_map(|id| sources.get(id));
+        looked_at
+            .filter(|source| {
+                source.connector.is_none() && source.loaded_at_field.is_none() && source.loaded_at_query.is_none()
+            })
+            .collect()
+    }
+
     fn extract_models(&self, source: &Source) -> Vec<&Node> {
         let nodes = self.run.compiler.manifest().nodes.values();
         let reads = |node: &&Node| {
@@ -241,7 +266,7 @@ impl FreshnessWorker<'_> {
     }
 }
 
-fn unknown(source: &Source, what: &str) -> Diagnostic {
+pub(super) fn unknown(source: &Source, what: &str) -> Diagnostic {
     Diagnostic::error(Code::Freshness, format!("source `{}` {what}", source.full_name()))
         .at(source.declared_at.clone(), "")
 }
@@ -259,7 +284,7 @@ fn read(source: &Source, (response, table): Collected) -> Result<(Response, Meas
 }
 
 /// A timestamp without zone is UTC, as in dbt.
-fn time(source: &Source, cell: &Cell) -> Result<Option<DateTime<Utc>>, Diagnostics> {
+pub(super) fn time(source: &Source, cell: &Cell) -> Result<Option<DateTime<Utc>>, Diagnostics> {
     let kind = match cell {
         Cell::Null => return Ok(None),
         Cell::Timestamp(at) => return Ok(Some(at.and_utc())),

@@ -6,6 +6,7 @@ pub mod event;
 mod extraction;
 mod freshness;
 mod hooks;
+mod last_modified;
 mod node;
 mod operation;
 mod row_diff;
@@ -250,7 +251,19 @@ impl Run {
     fn open_session(&self, name: &str) -> Result<Arc<WorkerSession>, Diagnostic> {
         let session = open_session(self.adapter.as_ref(), name, &self.cache, &self.emit)?;
         self.cancel.register(session.with_connection(|connection| connection.canceller()));
+        self.comment(&session, None, name).map_err(first_of)?;
         Ok(session)
+    }
+
+    /// Puts the project's comment beside the statements that follow: those of a node, or of a connection without one.
+    fn comment(&self, session: &WorkerSession, node: Option<&Node>, connection: &str) -> Result<()> {
+        if !session.with_connection(|connection| connection.takes_comments()) {
+            return Ok(());
+        }
+        let comment = self.compiler.query_comment(node, connection)?;
+        let append = self.compiler.project().root_package().config.query_comment.append;
+        session.with_connection(|connection| connection.set_comment(comment, append));
+        Ok(())
     }
 
     fn elapsed(&self) -> Duration {
@@ -306,6 +319,12 @@ impl Run {
         let types = node.config.get("column_types").and_then(|types| types.as_object());
         seed::read(&file, delimiter, &|column| types.is_some_and(|types| types.contains_key(column)))
     }
+}
+
+/// The first of some findings, of which there is at least one.
+fn first_of(found: Diagnostics) -> Diagnostic {
+    let unsaid = || Diagnostic::error(Code::Internal, "something failed without a word");
+    found.into_iter().next().unwrap_or_else(unsaid)
 }
 
 fn refused(error: &DatabaseError) -> Diagnostic {

@@ -25,3 +25,17 @@
   {%- endcall -%}
   {{ return(load_result('collect_freshness_custom_sql')) }}
 {% endmacro %}
+
+{#- When tables of one database last changed, as the warehouse itself knows it: rows of schema, identifier, last_modified
+    and snapshotted_at; none where it does not. -#}
+{% macro collect_last_modified(relations) %}
+  {{ return(get_relation_last_modified(relations[0].information_schema(), relations)) }}
+{% endmacro %}
+
+{% macro get_relation_last_modified(information_schema, relations) %}
+  {{ return(adapter.dispatch('get_relation_last_modified', 'dbt')(information_schema, relations)) }}
+{% endmacro %}
+
+{% macro default__get_relation_last_modified(information_schema, relations) %}
+  {{ return(none) }}
+{% endmacro %}
