@@ -85,7 +85,10 @@ impl Plan {
         self.nodes
             .iter()
             .filter_map(|id| manifest.nodes.get(id))
-            .filter(|node| node.is_relational())
+            // A test has a relation where it keeps what it finds.
+            .filter(|node| {
+                node.is_relational() || (node.resource_type == ResourceType::Test && node.relation_name.is_some())
+            })
             .map(|node| (node.database.clone(), node.schema.clone()))
             .filter(|schema| seen.insert(schema.clone()))
             .collect()

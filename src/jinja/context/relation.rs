@@ -88,12 +88,22 @@ impl RelationObject {
         value.downcast_object::<Self>()
     }
 
-    /// What the stages below Jinja know of the relation. A part that is not written is absent.
+    /// What the stages below Jinja know of the relation: its name as the warehouse keeps it. A part that is not written is
+    /// absent.
     pub fn relation(&self) -> Relation {
-        let part = |index: usize| self.path[index].clone().filter(|_| self.include[index]);
-        let quoting = Quoting { database: self.quote[0], schema: self.quote[1], identifier: self.quote[2] };
+        let folds = self.warehouse.folds_names();
+        let part = |index: usize| {
+            let part = self.path[index].clone().filter(|_| self.include[index]);
+            part.map(|part| if folds && !self.quote[index] { part.to_uppercase() } else { part })
+        };
+        let [database, schema, identifier] = self.quote.map(|quote| quote || folds);
         Relation {
-            name: RelationName { database: part(0), schema: part(1), identifier: part(2), quoting },
+            name: RelationName {
+                database: part(0),
+                schema: part(1),
+                identifier: part(2),
+                quoting: Quoting { database, schema, identifier },
+            },
             relation_type: match self.relation_type.and_then(RelationType::from_word) {
                 Some(RelationType::Table) if self.is_iceberg => Some(RelationType::IcebergTable),
                 other => other,

@@ -77,6 +77,16 @@ impl Warehouse {
         self == Self::DuckDb
     }
 
+    /// Whether names that are not quoted are kept in upper case.
+    pub(super) fn folds_names(self) -> bool {
+        self == Self::Snowflake
+    }
+
+    /// Whether a refusal to list a schema means that there is none.
+    pub(super) fn says_schema_is_missing(self, message: &str) -> bool {
+        self == Self::Snowflake && message.contains("Object does not exist, or operation cannot be performed")
+    }
+
     /// Types of relations that the macros of this warehouse can rename.
     pub(super) fn renameable(self) -> &'static [RelationType] {
         match self {

@@ -122,7 +122,12 @@ impl Call<'_, '_, '_, '_> {
     /// The relations of a schema as the warehouse says now: rows of database, name, schema and type.
     fn list_schema(&mut self, schema: &RelationObject) -> Result<Vec<Relation>, Error> {
         let schema = schema.clone().into_value();
-        let table = self.call_macro_for_rows("list_relations_without_caching", &[("schema_relation", schema)])?;
+        let listed = self.call_macro_for_rows("list_relations_without_caching", &[("schema_relation", schema)]);
+        let table = match listed {
+            // A schema that does not exist holds nothing.
+            Err(error) if self.adapter.warehouse.says_schema_is_missing(&error.to_string()) => return Ok(vec![]),
+            other => other?,
+        };
         listed_relations(self.adapter.warehouse, &table)
     }
 
@@ -138,10 +143,8 @@ impl Call<'_, '_, '_, '_> {
             return Ok(none());
         }
         let fold = |part: Option<&str>, quoted: bool| {
-            part.map(|part| match self.adapter.warehouse {
-                Warehouse::Snowflake if !quoted => part.to_uppercase(),
-                _ => part.to_owned(),
-            })
+            let folds = self.adapter.warehouse.folds_names() && !quoted;
+            part.map(|part| if folds { part.to_uppercase() } else { part.to_owned() })
         };
         let quoting = self.adapter.quoting;
         let search = [

@@ -57,6 +57,38 @@ fn snowflake_quotes_nothing_and_can_rename() {
 }
 
 #[test]
+fn snowflake_tells_table_formats_apart() {
+    let stage = Stage { warehouse: Warehouse::Snowflake, ..Stage::default() };
+    let catalog = |config: &str| {
+        let model = "{'schema': 's', 'alias': 'a', 'config': ".to_owned() + config + "}";
+        stage.render(&format!("{{% set c = adapter.build_catalog_relation({model}) %}}{{{{ c.values() | list }}}}"))
+    };
+    assert_eq!(catalog("{}"), "['INFO_SCHEMA', 'INFO_SCHEMA', 'default', None, False, True]");
+    assert_eq!(
+        catalog("{'cluster_by': ['a', 'b'], 'automatic_clustering': true, 'transient': none}"),
+        "['INFO_SCHEMA', 'INFO_SCHEMA', 'default', 'a, b', True, False]"
+    );
+    assert!(catalog("{'table_format': 'iceberg', 'base_location_subpath': 'x'}").contains("'_dbt/s/a/x'"));
+    let unknown = "{{ adapter.build_catalog_relation({'config': {'table_format': 'delta'}}) }}";
+    assert_eq!(stage.message(unknown), "config: `table_format` is default or iceberg, not delta");
+    check(
+        &stage,
+        &[
+            ("{{ this.incorporate(type='table', table_format='iceberg').is_iceberg_format }}", "True"),
+            ("{{ this.incorporate(type='table', table_format='iceberg').get_ddl_prefix_for_alter() }}", "iceberg"),
+            ("{{ this.incorporate(type='table', table_format='iceberg').can_be_renamed }}", "False"),
+            ("{{ this.incorporate(type='table').needs_to_drop(none) }}", "False"),
+            ("{{ this.incorporate(type='table').needs_to_drop(this.incorporate(type='view')) }}", "True"),
+            (
+                "{{ this.incorporate(type='table').needs_to_drop(this.incorporate(type='table', table_format='iceberg')) }}",
+                "True",
+            ),
+            ("{{ adapter.quote_seed_column('id', none) }} {{ adapter.quote_seed_column('id', true) }}", "id \"id\""),
+        ],
+    );
+}
+
+#[test]
 fn an_empty_run_reads_no_rows() {
     let stage = Stage { flags: json!({"EMPTY": true}), ..Stage::default() };
     check(&stage, &[("{{ ref('a') }}", r#"(select * from "db"."main"."a" where false limit 0)"#)]);

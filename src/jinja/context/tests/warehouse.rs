@@ -77,6 +77,21 @@ fn snowflake_finds_upper_case_names() {
 }
 
 #[test]
+fn snowflake_lists_dynamic_and_iceberg_tables() {
+    let listed = texts(
+        &["name", "database_name", "schema_name", "kind", "is_dynamic", "is_iceberg"],
+        &[
+            &["D", "DB", "MAIN", "TABLE", "Y", "N"],
+            &["I", "DB", "MAIN", "TABLE", "N", "Y"],
+            &["T", "DB", "MAIN", "TRANSIENT", "N", "N"],
+        ],
+    );
+    let stage = Stage { warehouse: Warehouse::Snowflake, answers: vec![("list", listed)], ..Stage::default() };
+    let template = "{% for r in adapter.list_relations('db', 'main') %}{{ r.type }} {{ r.table_format }}, {% endfor %}";
+    assert_eq!(stage.render(template), "dynamic_table default, table iceberg, table default, ");
+}
+
+#[test]
 fn the_adapter_changes_relations_through_macros() {
     let stage = Stage {
         answers: vec![("count", table(&[("c", ColumnType::BigInt)], vec![vec![Cell::Integer(1)]]))],
