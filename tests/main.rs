@@ -18,6 +18,7 @@ mod snapshots;
 mod snowflake;
 mod snowflake_functions;
 mod snowflake_macros;
+mod snowflake_project;
 mod snowflake_stage;
 mod support;
 mod template;

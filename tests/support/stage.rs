@@ -72,6 +72,26 @@ impl Stage {
         })
     }
 
+    /// The rows of a query in a session of its own, every value as a text in Snowflake's JSON, NULL as none.
+    pub fn rows(&self, database: &str, sql: &str) -> Vec<Vec<Option<String>>> {
+        let http = reqwest::blocking::Client::new();
+        let url = |path: &str| format!("http://127.0.0.1:{}{path}", self.port);
+        let post = |path: &str, token: &str, body: Json| -> Json {
+            let authorization = format!("Snowflake Token=\"{token}\"");
+            let request = http.post(url(path)).header("Authorization", authorization).json(&body);
+            request.send().and_then(reqwest::blocking::Response::json).expect("the stage answers")
+        };
+        let login = format!("/session/v1/login-request?databaseName={database}");
+        let session = post(&login, "", json!({"data": {"SESSION_PARAMETERS": {}}}));
+        let token = session["data"]["token"].as_str().expect("a token");
+        self.faults(database, json!({"chunk_json": true}));
+        let path = format!("/queries/v1/query-request?requestId={}", uuid::Uuid::new_v4());
+        let answer = post(&path, token, json!({"sqlText": sql}));
+        self.faults(database, json!({}));
+        assert_eq!(answer["success"], true, "{sql}: {}", answer["message"]);
+        serde_json::from_value(answer["data"]["rowset"].clone()).expect("rows of texts")
+    }
+
     fn ask(&self, database: &str, mut question: Json) -> Json {
         let database = Map::from_iter([("database".to_owned(), json!(database))]);
         question.as_object_mut().expect("an object").extend(database);
