@@ -11,6 +11,9 @@ LITERAL = re.compile(r"""(\$\$.*?\$\$|'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*")""", r
 TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:?\d\d|Z)?")
 # What only asks, or says how the session is to be: fewer of these are no difference in what is built.
 QUESTION = re.compile(r"^(?:select|show|describe|desc|with)\b", re.I)
+# The tables in which strata keeps its books, and the transactions in which their rows stand.
+BOOKS = re.compile(r"_strata_control\b", re.I)
+TRANSACTION = re.compile(r"^(?:begin|commit)$")
 
 
 def by_node(statements: list[dict[str, str]], database: str) -> dict[str, list[str]]:
@@ -43,5 +46,6 @@ def normalised(sql: str, database: str) -> str:
 
 
 def written(statements: list[str]) -> list[str]:
-    """Those that change something."""
-    return [statement for statement in statements if not QUESTION.match(statement)]
+    """Those that change something, beside the rows of the control tables."""
+    left_out = (QUESTION.match, BOOKS.search, TRANSACTION.match)
+    return [statement for statement in statements if not any(test(statement) for test in left_out)]
