@@ -27,7 +27,7 @@ mod sqlite;
 mod staging;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Connector, ExtractConfig, Incremental, parse_config};
+pub use config::{Connector, ExtractConfig, Incremental, WarehouseConfig, parse_config};
 pub use intake::{type_from_word, type_word};
 pub use position::{Lookback, Position, WatermarkKind, read_duration};
 
@@ -153,6 +153,11 @@ struct Since {
 }
 
 impl Request<'_> {
+    /// From where rows are asked for, as text in the shape of the source's own; none if everything is.
+    pub fn since_text(&self) -> Result<Option<String>, Diagnostic> {
+        Ok(self.since()?.map(|since| since.text))
+    }
+
     /// From where rows are asked for: the watermark minus the lookback; none if everything is.
     fn since(&self) -> Result<Option<Since>, Diagnostic> {
         let (Some(incremental), Some(watermark)) = (self.config.incremental(), &self.watermark) else {
@@ -198,6 +203,10 @@ pub fn fetch(request: &Request<'_>) -> Result<Fetched> {
         Connector::Rest(config) => rest::fetch(request, config),
         Connector::Sqlite(config) => sqlite::fetch(request, config),
         Connector::Files(config) => files::fetch(request, config),
+        Connector::Warehouse(_) => {
+            let message = format!("`{}` is in the warehouse: there is nothing to fetch", request.table);
+            Err(Diagnostic::error(Code::Internal, message).at(request.config.place.clone(), "").into())
+        }
     }
 }
 

@@ -34,7 +34,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use yaml::Yaml;
+use yaml::{Entry, Yaml, YamlValue};
 
 /// What the command line says about which project to load, and how.
 #[derive(Debug, Clone)]
@@ -139,12 +139,19 @@ impl Project {
         scoped(&self.environment, Arc::new(variables), Some(&self.target), secrets)
     }
 
-    /// Renders every text of a YAML value, secrets allowed: a source's `connector:` or `extract:`.
+    /// Renders every text of a YAML value, secrets allowed: a source's `connector:` or `extract:`. A key whose template
+    /// comes to nothing is as if it were not written, so that targets can differ in what they need.
     pub fn render_connector(&self, package: &str, value: &Yaml) -> Result<Yaml, Diagnostic> {
         let templates = self.templates(package, true);
-        value.render_texts(&mut Vec::new(), &mut |_, text, span| {
+        let mut rendered = value.render_texts(&mut Vec::new(), &mut |_, text, span| {
             if has_jinja(text) { templates.render(text, span).map(Some) } else { Ok(None) }
-        })
+        })?;
+        if let YamlValue::Mapping(entries) = &mut rendered.value {
+            let is_written = |key: &String| value.get(key).and_then(Yaml::as_str).is_none_or(|text| !has_jinja(text));
+            let is_empty = |entry: &Entry| entry.value.is_null() || entry.value.as_str() == Some("");
+            entries.retain(|key, entry| is_written(key) || !is_empty(entry));
+        }
+        Ok(rendered)
     }
 
     /// Which parts of relation names are quoted: what the root project says, else the adapter's way.

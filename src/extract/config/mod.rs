@@ -4,6 +4,7 @@ mod database;
 mod files;
 mod paginate;
 mod rest;
+mod warehouse;
 
 use super::intake::{type_from_word, type_word};
 use super::position::WatermarkKind;
@@ -19,6 +20,7 @@ pub use files::{FileFormat, FileIncremental, FilesConfig};
 pub use paginate::Paginate;
 pub(super) use rest::below;
 pub use rest::{Auth, CredentialsIn, KeyPlace, Method, ParameterFormat, RestConfig};
+pub use warehouse::WarehouseConfig;
 
 /// How one table is fetched.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub enum Connector {
     Sqlite(SqliteConfig),
     /// Files.
     Files(FilesConfig),
+    /// A table in the warehouse itself: nothing is fetched.
+    Warehouse(WarehouseConfig),
 }
 
 /// The field that orders the rows of a table by their time of change.
@@ -58,7 +62,7 @@ impl ExtractConfig {
     pub fn secrets(&self) -> Vec<Secret> {
         match &self.connector {
             Connector::Rest(rest) => rest.secrets(),
-            Connector::Sqlite(_) | Connector::Files(_) => vec![],
+            Connector::Sqlite(_) | Connector::Files(_) | Connector::Warehouse(_) => vec![],
         }
     }
 
@@ -68,6 +72,7 @@ impl ExtractConfig {
             Connector::Rest(rest) => rest.incremental.as_ref().map(|found| found.by.clone()),
             Connector::Sqlite(sqlite) => sqlite.incremental.clone(),
             Connector::Files(files) => files.incremental.as_ref().map(FileIncremental::by),
+            Connector::Warehouse(warehouse) => warehouse.incremental.clone(),
         }
     }
 }
@@ -96,17 +101,18 @@ fn read(connector: &Yaml, table: &Yaml, table_name: &str, found: &Found) -> Opti
     let mut connector_reader = Reader::new(connector, "connector", found);
     let mut table_reader = Reader::new(table, "table's `extract`", found);
     let (kind, place) = connector_reader.required_text("type")?;
-    let selects = matches!(kind.as_str(), "sqlite");
+    let selects = matches!(kind.as_str(), "sqlite" | "warehouse");
     let (columns, selected) = read_columns(&mut table_reader, selects);
     let connector_config = match kind.as_str() {
         "rest" => rest::read(connector_reader, table_reader).map(|rest| Connector::Rest(Box::new(rest))),
         "sqlite" => database::read(connector_reader, table_reader, table_name, selected).map(Connector::Sqlite),
         "files" => files::read(connector_reader, table_reader).map(Connector::Files),
-        "postgres" | "mysql" | "warehouse" => {
+        "warehouse" => warehouse::read(connector_reader, table_reader, selected).map(Connector::Warehouse),
+        "postgres" | "mysql" => {
             connector_reader.report(
                 Diagnostic::error(Code::NotSupported, format!("connectors of type `{kind}` are not supported yet"))
                     .at(place.clone(), "this type")
-                    .help("`rest`, `sqlite` and `files` are"),
+                    .help("`rest`, `sqlite`, `files` and `warehouse` are"),
             );
             None
         }

@@ -45,6 +45,7 @@ fn everything_wrong_is_told_at_once() {
             "path: /x\nmethod: PUT\n",
         ),
         ("type: postgres\nhost: h\n", "table: customers\n"),
+        ("type: warehouse\npath: a.db\n", "query: select 1\nincremental: {field: at, type: day}\n"),
         ("type: sqllite\npath: a.db\n", ""),
         ("type: sqlite\npath: a.db\n", "table: a\nquery: select 1\ncolumns: {n: money}\n"),
         ("type: files\n", "path: s3://bucket/*.csv\n"),

@@ -1,0 +1,31 @@
+//! `type: warehouse`: a table that the target's own warehouse can read.
+
+use super::{Incremental, read_incremental};
+use crate::project::yaml::Reader;
+
+/// A table in the warehouse: the source's own relation, or the rows of a query.
+#[derive(Debug, Clone)]
+pub struct WarehouseConfig {
+    /// What is read instead of the source's relation.
+    pub query: Option<String>,
+    /// The columns to read; all if none are named.
+    pub columns: Vec<String>,
+    /// How only what changed is read.
+    pub incremental: Option<Incremental>,
+}
+
+pub(super) fn read(connector: Reader<'_>, mut table: Reader<'_>, columns: Vec<String>) -> Option<WarehouseConfig> {
+    let query = table.text("query");
+    let incremental = table.reader("incremental", "`incremental` of a table").map(|mut reader| {
+        let read = read_incremental(&mut reader);
+        reader.finish();
+        read
+    });
+    connector.finish();
+    table.finish();
+    let incremental = match incremental {
+        Some(incremental) => Some(incremental?),
+        None => None,
+    };
+    Some(WarehouseConfig { query, columns, incremental })
+}
