@@ -24,8 +24,8 @@ setup: ## fetch the prebuilt DuckDB library (once; seconds)
 	mv "$$directory/package/libduckdb.so" .duckdb/libduckdb.so && \
 	echo "DuckDB 1.5.6 is in .duckdb/"
 
-demo: setup ## build strata, then run the whole pipeline on two days of sample data
-	@./demo.sh "$(FEATURES)"
+demo: setup ## build strata, then run the whole pipeline on two days of sample data (TARGET=stage: also as on Snowflake)
+	@./demo.sh "$(FEATURES)" $(TARGET)
 
 test: setup ## run every test
 	cargo test $(FEATURES)

@@ -24,3 +24,4 @@ mod support;
 mod template;
 mod tidy;
 mod unit_tests;
+mod warehouse_source;

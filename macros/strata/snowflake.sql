@@ -3,12 +3,12 @@
 
 {#- A temporary table in place of the batch; the order of arrival is not kept, so of equal rows any one will do, but
     always the same. -#}
-{% macro snowflake__newest_batch_rows_sql(batch, key, order_by) -%}
+{% macro snowflake__newest_batch_rows_sql(batch, key, order_by, columns) -%}
 create or replace temporary table {{ batch }} as
 select * from {{ batch }}
 qualify row_number() over (
   partition by {{ key | join(', ') }}
-  order by {% if order_by %}{{ order_by }} desc nulls last, {% endif %}to_json(object_construct(*)) desc
+  order by {% if order_by %}{{ order_by }} desc nulls last, {% endif %}{{ columns | join(' desc nulls last, ') }} desc nulls last
 ) = 1
 {%- endmacro %}
 

@@ -3,7 +3,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
 use crate::jinja::MacroDefinition;
-use crate::project::properties::{ArgumentProperties, MacroProperties};
+use crate::project::properties::MacroProperties;
 
 /// The types that an argument may have, and how many types each takes in brackets: `list[str]`, `dict[str, int]`.
 const TYPES: [(&str, usize); 12] = [

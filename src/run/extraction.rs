@@ -7,11 +7,13 @@ use super::Run;
 use super::control::Field;
 use super::event::Event;
 use super::session::WorkerSession;
+use super::warehouse_batch::WarehouseTable;
 use crate::adapter::{Batch, Cell, ColumnType, Relation, RelationType};
 use crate::compile::{SourceOverride, Surroundings};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::extract::{
-    self, ExtractConfig, Fetched, Lookback, Progress, Request, SourcesMode, SystemClock, Watermark, WatermarkKind,
+    self, Connector, ExtractConfig, Fetched, Lookback, Progress, Request, SourcesMode, SystemClock, Watermark,
+    WatermarkKind,
 };
 use crate::jinja::host::{FailedStatement, Session};
 use crate::manifest::{Node, Source};
@@ -44,10 +46,12 @@ pub struct Staged {
     rejects_batch: Option<RelationName>,
     key: Vec<String>,
     order_by: Option<(String, WatermarkKind)>,
+    /// Whether the batch is a table already: its rows are in the warehouse.
+    is_table: bool,
 }
 
 /// Fetches what the source of an extract model has had since the model's watermark.
-pub fn fetch(run: &Run, node: &Node, session: &Arc<WorkerSession>) -> Result<Staged> {
+pub fn fetch(run: &Run, node: &Node, session: &Arc<WorkerSession>, surroundings: &Surroundings) -> Result<Staged> {
     let source = only_source(run, node)?;
     let config = read_config(run, node, &source)?;
     check_deletes(node)?;
@@ -64,7 +68,7 @@ pub fn fetch(run: &Run, node: &Node, session: &Arc<WorkerSession>) -> Result<Sta
     let former = Former::read(run, node, session);
     let key: Vec<String> = node.config.unique_key().iter().map(ToString::to_string).collect();
     let scrubber = Scrubber::new(&project.secrets());
-    let fetched = extract::fetch(&Request {
+    let request = Request {
         config: &config,
         source: &source.source_name,
         table: &source.name,
@@ -82,18 +86,19 @@ pub fn fetch(run: &Run, node: &Node, session: &Arc<WorkerSession>) -> Result<Sta
         clock: &SystemClock::new(),
         cancel: run.cancel.as_atomic(),
         progress: &progress,
-    })?;
+    };
     let dialect = run.compiler.dialect();
+    let batch = temporary_name(node, "batch", dialect);
+    let (fetched, is_table) = match &config.connector {
+        Connector::Warehouse(config) => {
+            let table = WarehouseTable { run, source: &source, config, request: &request };
+            (table.read(&batch, session.as_ref(), surroundings)?, true)
+        }
+        _ => (extract::fetch(&request)?, false),
+    };
     let order_by = config.incremental().map(|incremental| (incremental.field, incremental.kind));
-    Ok(Staged {
-        batch: temporary_name(node, "batch", dialect),
-        rejects_batch: session.definitions_commit().then(|| temporary_name(node, "rejects_batch", dialect)),
-        rejects: rejects_name(node),
-        order_by,
-        source,
-        fetched,
-        key,
-    })
+    let rejects_batch = session.definitions_commit().then(|| temporary_name(node, "rejects_batch", dialect));
+    Ok(Staged { batch, rejects_batch, rejects: rejects_name(node), order_by, source, fetched, key, is_table })
 }
 
 /// What former runs left: how far the source was read, and which columns it had.
@@ -268,9 +273,12 @@ impl Staged {
                 .at(self.source.declared_at.clone(), "")
         };
         let batch = &self.batch;
-        let create = format!("create or replace temporary table {batch} ({})", column_list(run, &self.fetched.batch));
-        session.execute(&create, false).map_err(refused)?;
-        session.load(batch, &self.fetched.batch).map_err(refused)?;
+        if !self.is_table {
+            let columns = column_list(run, &self.fetched.batch);
+            let create = format!("create or replace temporary table {batch} ({columns})");
+            session.execute(&create, false).map_err(refused)?;
+            session.load(batch, &self.fetched.batch).map_err(refused)?;
+        }
         if let (Some(records), Some(table)) = (&self.fetched.rejects, &self.rejects) {
             let create = format!("create table if not exists {table} ({})", column_list(run, records));
             session.execute(&create, false).map_err(refused)?;
@@ -289,8 +297,10 @@ impl Staged {
         }
         let dialect = run.compiler.dialect();
         let key: Vec<String> = self.key.iter().map(|column| dialect.usual_name(column)).collect();
-        let order_by = self.order_by.as_ref().map(|(field, kind)| typed(field, *kind, dialect));
-        let arguments = [json!(batch.to_string()), json!(key), json!(order_by)];
+        let order_by = self.order_by.as_ref().map(|(field, kind)| typed(&dialect.usual_name(field), *kind, dialect));
+        let columns = self.fetched.batch.columns.iter().map(|(name, _)| dialect.usual_name(name));
+        let columns: Vec<String> = columns.collect();
+        let arguments = [json!(batch.to_string()), json!(key), json!(order_by), json!(columns)];
         let sql = run.compiler.call_text("newest_batch_rows_sql", &arguments, surroundings)?;
         session.execute(&sql, false).map_err(refused)?;
         Ok(())
@@ -316,14 +326,13 @@ fn column_list(run: &Run, batch: &Batch) -> String {
     batch.columns.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
-/// A field as what it is compared, whatever the type in which it arrived.
-fn typed(field: &str, kind: WatermarkKind, dialect: Dialect) -> String {
-    let column = dialect.usual_name(field);
+/// A column (or a value) as what it is compared, whatever the type in which it arrived.
+pub(super) fn typed(column: &str, kind: WatermarkKind, dialect: Dialect) -> String {
     match kind {
         WatermarkKind::TimestampTz => format!("cast({column} as {})", dialect.instant_type()),
         WatermarkKind::Timestamp => format!("cast({column} as timestamp)"),
         WatermarkKind::Date => format!("cast({column} as date)"),
         WatermarkKind::Integer => format!("cast({column} as decimal(38, 0))"),
-        WatermarkKind::Text => column,
+        WatermarkKind::Text => column.to_owned(),
     }
 }

@@ -16,6 +16,7 @@ mod session;
 mod show;
 mod test;
 mod unit_test;
+mod warehouse_batch;
 mod warehouses;
 
 pub use extraction::Sources;

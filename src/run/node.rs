@@ -115,7 +115,7 @@ impl<'a> NodeWorker<'a> {
         self.run.comment(session, Some(node), node.unique_id.as_str())?;
         let mut surroundings = self.surroundings(session);
         let extraction = match node.config.materialized() {
-            Materialized::Extract => Some(extraction::fetch(run, node, session)?),
+            Materialized::Extract => Some(extraction::fetch(run, node, session, &surroundings)?),
             _ => None,
         };
         surroundings.source = extraction.as_ref().map(extraction::Staged::source_override);

@@ -38,14 +38,17 @@ impl WarehouseTable<'_> {
         let columns = self.columns(ask(&format!("select * from {from} limit 0"))?.table.columns)?;
         let dialect = self.run.compiler.dialect();
         let incremental = match &self.config.incremental {
-            Some(incremental) => Some((incremental, self.named(&columns, &incremental.field, "incremental: field")?)),
+            Some(incremental) => {
+                let column = self.named(&columns, &incremental.field, "incremental: field")?;
+                Some((incremental, quote_identifier(&column.0)))
+            }
             None => None,
         };
         let selected: Vec<String> = columns.iter().map(|column| self.selected(column)).collect();
         let mut sql =
             format!("create or replace temporary table {batch} as\nselect {} from {from}", selected.join(", "));
         if let (Some(since), Some((incremental, column))) = (self.request.since_text()?, &incremental) {
-            let field = typed(&quote_identifier(&column.0), incremental.kind, dialect);
+            let field = typed(column, incremental.kind, dialect);
             let from = typed(&dialect.string_literal(&since), incremental.kind, dialect);
             let _ = write!(sql, "\nwhere {field} >= {from}");
         }
@@ -104,7 +107,8 @@ impl WarehouseTable<'_> {
         columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
             let names = || columns.iter().map(|(name, _)| name.as_str());
             let message = format!("`{}` has no column `{name}`, which `{key}` names", self.source.relation);
-            let found = Diagnostic::error(Code::Extract, message).at(self.request.config.place.clone(), "for this table");
+            let found =
+                Diagnostic::error(Code::Extract, message).at(self.request.config.place.clone(), "for this table");
             match nearest(name, names()) {
                 Some(near) => found.help(format!("did you mean `{near}`?")),
                 None => found.help(format!("it has {}", names().collect::<Vec<_>>().join(", "))),
@@ -146,7 +150,8 @@ impl WarehouseTable<'_> {
         let watermark = Watermark { field: by.field.clone(), text: newest.to_string(), kind: by.kind };
         let Some(position) = watermark.position() else {
             let message = format!("`{}` is `{}`, which is no {}", by.field, watermark.text, by.kind.as_str());
-            let found = Diagnostic::error(Code::Extract, message).at(self.request.config.place.clone(), "for this table");
+            let found =
+                Diagnostic::error(Code::Extract, message).at(self.request.config.place.clone(), "for this table");
             return Err(found.help("declare the type that the column has: `incremental: {field: …, type: …}`").into());
         };
         Ok(Some(match former {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pathlib
 import secrets
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from faults import Faults
 
 RESULTS_KEPT = 20
+FUNCTIONS = (pathlib.Path(__file__).parent / "functions.sql").read_text()
 
 
 class Session:
@@ -42,6 +44,7 @@ class Session:
         self.in_transaction = False
         # One statement after the other: DuckDB's connections stand no more, and neither do Snowflake's transactions.
         self.lock = asyncio.Lock()
+        connection._duck_conn.execute(FUNCTIONS)
         self.results: OrderedDict[str, Result] = OrderedDict()
 
     @property
