@@ -4,6 +4,7 @@ mod commands;
 mod loading;
 mod profiles;
 mod sessions;
+mod template;
 
 use crate::support::stage::stage;
 use std::sync::Arc;
