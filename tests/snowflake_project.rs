@@ -96,7 +96,6 @@ fn two_days_on_the_stage() {
         "use warehouse loading_wh",
         "alter session set query_tag = 'night load'",
         "alter session unset query_tag",
-        "revoke select on",
     ] {
         assert!(statements.contains(sent), "{sent}");
     }
