@@ -1,5 +1,6 @@
 //! Snowflake as a target, against the stage: sessions, faults of the wire, whole commands.
 
+mod account;
 mod commands;
 mod loading;
 mod profiles;
