@@ -53,7 +53,7 @@ fn rows(stage: &Stage, sql: &str) -> String {
     assert_eq!(ended.code, 0, "{}", ended.shown());
     let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let rows = document["show"].as_array().expect("rows");
-    rows.iter().map(|row| format!("{row}\n")).collect()
+    rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn rows_from_the_watermark_on_are_taken_over() {
     // The first row lies before the lookback: it was changed without its stamp.
     insta::assert_snapshot!("warehouse_second", rows(&stage, orders));
     insta::assert_snapshot!("warehouse_second_mark", rows(&stage, watermark));
-    assert_eq!(rows(&stage, "select count(*) as n from {{ ref('raw_cities') }}"), "{\"n\":2}\n");
+    assert_eq!(rows(&stage, "select count(*) as n from {{ ref('raw_cities') }}"), "{\"n\":2}");
     let batches =
         "select rows from {{ ref('strata', 'extract_batches') }} where model like '%orders' order by created_at";
     insta::assert_snapshot!("warehouse_batches", rows(&stage, batches));

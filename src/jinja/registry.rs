@@ -290,8 +290,8 @@ impl Registry {
             }
         };
         let prefixes = [self.adapter_type.as_str(), DEFAULT_VARIANT];
-        let mut in_package = |owner| prefixes.into_iter().find_map(|prefix| variant(owner, prefix));
-        self.search_order(namespace).find_map(|owner| in_package(owner))
+        let in_package = |owner| prefixes.into_iter().find_map(|prefix| variant(owner, prefix));
+        self.search_order(namespace).find_map(in_package)
     }
 
     /// The packages in which the variants of a namespace's macros are looked for; `None` is what a node sees without

@@ -18,6 +18,8 @@ use std::sync::{Arc, OnceLock};
 const DEEPEST_CALL: usize = 400;
 /// After so many nested calls the next ones run on a thread with a stack of its own.
 const CALLS_PER_STACK: usize = 40;
+/// How many bytes most macros write at most: room for them is made at once.
+const USUAL_TEXT: usize = 128;
 /// The size of such a stack, in bytes.
 const STACK_SIZE: usize = 8 << 20;
 
@@ -346,7 +348,8 @@ fn bind(body: &Body, name: &str, args: &[Value]) -> Result<Bound, Error> {
     if positional.len() > count && !body.uses_varargs {
         return Err(misfit(body, None, format!("macro '{name}' takes not more than {count} argument(s)")));
     }
-    let mut arguments: Vec<Option<Value>> = positional.iter().take(count).cloned().map(Some).collect();
+    let mut arguments: Vec<Option<Value>> = Vec::with_capacity(count);
+    arguments.extend(positional.iter().take(count).cloned().map(Some));
     arguments.resize(count, None);
     let mut caller = None;
     let mut rest = Vec::new();
@@ -419,7 +422,7 @@ fn run(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<O
 }
 
 fn run_here(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<Outcome, Error> {
-    let mut text = String::new();
+    let mut text = String::with_capacity(USUAL_TEXT);
     let value = {
         let mut output = make_string_output(&mut text);
         let (instructions, blocks) = (shorter(&code.instructions), no_blocks());
