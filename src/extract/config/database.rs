@@ -1,6 +1,6 @@
 //! `type: sqlite`: a database file, and the table or query to read.
 
-use super::{Incremental, read_incremental};
+use super::{Incremental, incremental_of};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::project::yaml::Reader;
 use std::path::PathBuf;
@@ -49,11 +49,7 @@ pub(super) fn read(
         (_, Some(query)) => Some(Relation::Query(query)),
         (name, None) => Some(Relation::Table(name.unwrap_or_else(|| table_name.to_owned()))),
     };
-    let incremental = table.reader("incremental", "`incremental` of a table").map(|mut reader| {
-        let read = read_incremental(&mut reader);
-        reader.finish();
-        read
-    });
+    let incremental = incremental_of(&mut table);
     connector.finish();
     table.finish();
     let (path, path_place) = path?;
@@ -62,9 +58,6 @@ pub(super) fn read(
         path_place: path_place.clone(),
         relation: relation?,
         columns,
-        incremental: match incremental {
-            Some(incremental) => Some(incremental?),
-            None => None,
-        },
+        incremental,
     })
 }

@@ -208,6 +208,14 @@ fn read_incremental(reader: &mut Reader<'_>) -> Option<Incremental> {
     Some(Incremental { field: field?, kind: kind? })
 }
 
+/// A table's `incremental`, where the connector reads nothing else from it.
+fn incremental_of(table: &mut Reader<'_>) -> Option<Incremental> {
+    let mut reader = table.reader("incremental", "`incremental` of a table")?;
+    let read = read_incremental(&mut reader);
+    reader.finish();
+    read
+}
+
 /// A word that is none of those that are allowed.
 fn unknown_word(what: &str, word: &str, known: &[&str], place: &Span) -> Diagnostic {
     let found = Diagnostic::error(Code::YamlValue, format!("`{word}` is no {what}"))

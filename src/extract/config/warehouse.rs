@@ -1,6 +1,6 @@
 //! `type: warehouse`: a table that the target's own warehouse can read.
 
-use super::{Incremental, read_incremental};
+use super::{Incremental, incremental_of};
 use crate::project::yaml::Reader;
 
 /// A table in the warehouse: the source's own relation, or the rows of a query.
@@ -16,16 +16,8 @@ pub struct WarehouseConfig {
 
 pub(super) fn read(connector: Reader<'_>, mut table: Reader<'_>, columns: Vec<String>) -> Option<WarehouseConfig> {
     let query = table.text("query");
-    let incremental = table.reader("incremental", "`incremental` of a table").map(|mut reader| {
-        let read = read_incremental(&mut reader);
-        reader.finish();
-        read
-    });
+    let incremental = incremental_of(&mut table);
     connector.finish();
     table.finish();
-    let incremental = match incremental {
-        Some(incremental) => Some(incremental?),
-        None => None,
-    };
     Some(WarehouseConfig { query, columns, incremental })
 }
