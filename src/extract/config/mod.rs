@@ -107,7 +107,7 @@ fn read(connector: &Yaml, table: &Yaml, table_name: &str, found: &Found) -> Opti
         "rest" => rest::read(connector_reader, table_reader).map(|rest| Connector::Rest(Box::new(rest))),
         "sqlite" => database::read(connector_reader, table_reader, table_name, selected).map(Connector::Sqlite),
         "files" => files::read(connector_reader, table_reader).map(Connector::Files),
-        "warehouse" => warehouse::read(connector_reader, table_reader, selected).map(Connector::Warehouse),
+        "warehouse" => Some(Connector::Warehouse(warehouse::read(connector_reader, table_reader, selected))),
         "postgres" | "mysql" => {
             connector_reader.report(
                 Diagnostic::error(Code::NotSupported, format!("connectors of type `{kind}` are not supported yet"))

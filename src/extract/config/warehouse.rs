@@ -14,10 +14,10 @@ pub struct WarehouseConfig {
     pub incremental: Option<Incremental>,
 }
 
-pub(super) fn read(connector: Reader<'_>, mut table: Reader<'_>, columns: Vec<String>) -> Option<WarehouseConfig> {
+pub(super) fn read(connector: Reader<'_>, mut table: Reader<'_>, columns: Vec<String>) -> WarehouseConfig {
     let query = table.text("query");
     let incremental = incremental_of(&mut table);
     connector.finish();
     table.finish();
-    Some(WarehouseConfig { query, columns, incremental })
+    WarehouseConfig { query, columns, incremental }
 }
