@@ -8,6 +8,7 @@ use minijinja::{Error, ErrorKind};
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::context::is_set;
 pub use super::dict::{Dict, Part, view};
 pub use super::list::List;
 pub use super::print::{bytes, float, repr, text};
@@ -60,7 +61,7 @@ pub fn members(value: &Value) -> Result<Vec<Value>, Error> {
 /// Complains about values that cannot be keys of a dict or members of a set, because they can change.
 pub fn hashable(value: &Value) -> Result<(), Error> {
     let changes = value.downcast_object_ref::<List>().is_some() || value.downcast_object_ref::<Dict>().is_some();
-    if changes {
+    if changes || is_set(value) {
         return Err(invalid(format!("unhashable type: '{}'", type_name(value))));
     }
     if value.is_tuple() {
@@ -89,6 +90,7 @@ pub fn type_name(value: &Value) -> &'static str {
         ValueKind::Seq if value.downcast_object_ref::<Range>().is_some() => "range",
         ValueKind::Seq => "list",
         ValueKind::Map => "dict",
+        _ if is_set(value) => "set",
         _ => "object",
     }
 }

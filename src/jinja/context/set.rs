@@ -1,7 +1,7 @@
 //! Python's sets, which `set()` gives: members once each, in the order in which they came.
 
 use crate::jinja::Arguments;
-use crate::jinja::value::{invalid, none, repr};
+use crate::jinja::value::{hashable, invalid, none, repr};
 use indexmap::IndexSet;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
 use minijinja::{Error, ErrorKind, State};
@@ -87,7 +87,8 @@ impl Object for Set {
 
     fn call_method(self: &Arc<Self>, _: &mut State, method: &str, values: &[Value]) -> Result<Value, Error> {
         let others = || -> Result<Vec<IndexSet<Value>>, Error> {
-            values.iter().map(|value| Ok(value.try_iter()?.collect())).collect()
+            let checked = |member: Value| hashable(&member).map(|()| member);
+            values.iter().map(|value| value.try_iter()?.map(checked).collect()).collect()
         };
         match method {
             "union" | "intersection" | "difference" | "symmetric_difference" => {
@@ -113,12 +114,15 @@ impl Object for Set {
         let mut arguments = Arguments::new(method, values);
         let answer = match method {
             "add" => {
+                // Hashing a set locks it: one that held itself would wait for itself.
                 let member = arguments.required("element")?;
+                hashable(&member)?;
                 self.change(|set| set.insert(member));
                 none()
             }
             "discard" | "remove" => {
                 let member = arguments.required("element")?;
+                hashable(&member)?;
                 if !self.change(|set| set.shift_remove(&member)) && method == "remove" {
                     return Err(invalid(format!("KeyError: {}", repr(&member))));
                 }
