@@ -23,8 +23,9 @@ impl Plan {
     /// `order` is the whole project in topological order. Two selected nodes that are connected only
     /// through nodes that are not selected still run one after the other. With `tests_gate`, what stands below a
     /// node or source also waits for the tests on it (dbt's `build`): a test on several of them gates only what
-    /// stands below all of them. A unit test comes before its model, which waits for it. Nodes stand in the order in which dbt takes them: first those that wait for
-    /// nothing, then those that wait only for those, and so on, each group by unique id.
+    /// stands below all of them. A unit test comes before its model, which waits for it. Nodes stand in the order in
+    /// which dbt takes them: first those that wait for nothing, then those that wait only for those, and so on, each
+    /// group by unique id.
     pub fn new(manifest: &Manifest, order: &[UniqueId], selected: &BTreeSet<UniqueId>, tests_gate: bool) -> Self {
         let mut dag = Dag::of(manifest, order, tests_gate);
         if tests_gate {
