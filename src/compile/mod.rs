@@ -182,7 +182,7 @@ impl Compiler {
         if let Some(test) = &node.unit_test {
             return self.compile_unit_test(node, test, surroundings);
         }
-        let template = Template::compile(&node.file, node.code_range.clone()).map_err(in_node(node))?;
+        let template = Template::read(&node.file, node.code_range.clone()).map_err(in_node(node))?;
         let host = Arc::new(NodeHost::new(self, Some(node), surroundings));
         let context = self.context(Some(node), None, surroundings, &host)?;
         let rendered = self.engine.render(&template, &context).map_err(in_node(node))?;
@@ -362,7 +362,7 @@ impl Compiler {
         let node = self.manifest.nodes.get(id).ok_or_else(|| {
             Diagnostic::error(Code::Internal, format!("the ephemeral model `{id}` is not in the manifest"))
         })?;
-        let template = Template::compile(&node.file, node.code_range.clone())?;
+        let template = Template::read(&node.file, node.code_range.clone())?;
         let host = Arc::new(NodeHost::new(self, Some(node), surroundings));
         let context = self.context(Some(node), None, surroundings, &host)?;
         let rendered = self.engine.render(&template, &context).map_err(in_node(node))?;

@@ -12,14 +12,14 @@ use std::sync::Arc;
 impl Compiler {
     /// What a node's text becomes: without CTEs of ephemeral models, and not translated.
     pub fn render(&self, node: &Node, surroundings: &Surroundings) -> Result<String> {
-        let template = Template::compile(&node.file, node.code_range.clone()).map_err(in_node(node))?;
+        let template = Template::read(&node.file, node.code_range.clone()).map_err(in_node(node))?;
         let context = self.context_for(node, surroundings)?;
         Ok(self.engine.render(&template, &context).map_err(in_node(node))?.text)
     }
 
     /// The same text in parts, with the calls of macros that led to each.
     pub fn trace(&self, node: &Node, surroundings: &Surroundings) -> Result<Vec<TracedPart>> {
-        let template = Template::compile(&node.file, node.code_range.clone()).map_err(in_node(node))?;
+        let template = Template::read(&node.file, node.code_range.clone()).map_err(in_node(node))?;
         let plain = self.context_for(node, surroundings)?;
         let session = surroundings.session.clone().map(|session| Arc::new(Unmarked(session)) as Arc<dyn Session>);
         let traced = self.context_for(node, &Surroundings { session, ..surroundings.clone() })?;

@@ -153,7 +153,7 @@ fn check_expected(node: &Node, expect: &Fixture) -> Result<(), Diagnostic> {
 
 impl Compiling<'_> {
     fn compile(&self, macros: &ConfigMap) -> Result<CompiledNode> {
-        let template = Template::compile(&self.tested.file, self.tested.code_range.clone())?;
+        let template = Template::read(&self.tested.file, self.tested.code_range.clone())?;
         let host = self.host(Some(self.node));
         let this = self.doubles.inputs.as_ref().and_then(|inputs| inputs.get(&self.tested.unique_id));
         let has_this = self.test.given.iter().any(Given::is_this);
@@ -270,7 +270,7 @@ impl Compiling<'_> {
         let cte = self.doubles.inputs.as_ref().and_then(|inputs| inputs.get(id)).cloned().unwrap_or_default();
         let (sql, executable) = match &given.fixture.rows {
             Rows::Query(file, range) => {
-                let template = Template::compile(file, range.clone()).map_err(within)?;
+                let template = Template::read(file, range.clone()).map_err(within)?;
                 let text = engine.render(&template, &context).map_err(within)?.text;
                 let path = file.path().to_string_lossy().into_owned();
                 let translated = self.compiler.translate_text(&path, &text, self.compiler.dialect_of(self.node))?;

@@ -4,7 +4,7 @@
 //! so that ten thousand models cost nothing while they are not rendered. Macros are kept: see [`interned`].
 
 use super::error::place;
-use super::marks::{MARK, Mark, collect_marks, kept_markers, marker};
+use super::marks::{MARK, Mark, collect_marks, markers};
 use super::operators::Operator;
 use super::patch;
 use super::scan::Scan;
@@ -100,12 +100,24 @@ pub(super) enum NumberedName {
 }
 
 impl NumberedName {
-    pub fn prefix(self) -> &'static str {
+    /// What stands before the number.
+    fn prefix(self) -> &'static str {
         match self {
             Self::Missing => "\u{1}missing",
             Self::Literal => "\u{1}literal",
             Self::Site => "\u{1}site",
         }
+    }
+
+    /// The kind and the number of such a name.
+    pub fn read(name: &str) -> Option<(Self, usize)> {
+        let kind = match name.as_bytes().get(1)? {
+            b'm' => Self::Missing,
+            b'l' => Self::Literal,
+            b's' => Self::Site,
+            _ => return None,
+        };
+        Some((kind, name.strip_prefix(kind.prefix())?.parse().ok()?))
     }
 }
 
@@ -235,7 +247,7 @@ pub(super) fn compile_macro(unit: &Arc<Unit>, marked: bool) -> Result<Code<'stat
 }
 
 fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macro<'s>, marks: Vec<Mark>) -> Code<'s> {
-    let markers = kept_markers(marks.len());
+    let markers = markers(marks.len());
     let mut markers = markers.iter();
     let mut generator = CodeGenerator::new("", text);
     default_values(&mut generator, declared);
@@ -338,15 +350,17 @@ pub(super) enum Purpose {
     Native,
 }
 
-/// Compiles a template and gives its code to `run`.
-pub(super) fn with_template<T>(
-    unit: &Arc<Unit>,
-    purpose: Purpose,
-    run: impl FnOnce(&Code<'_>) -> Result<T, minijinja::Error>,
-) -> Result<T, minijinja::Error> {
-    let text = unit.text();
-    let tree = parse_unit(text)?;
-    let statements = statements(&tree);
+/// A template's text and what was parsed from it.
+#[derive(Clone, Copy)]
+pub(super) struct Parsed<'a> {
+    pub unit: &'a Arc<Unit>,
+    pub tree: &'a ast::Stmt<'a>,
+}
+
+/// Compiles a template.
+pub(super) fn compile_template<'a>(parsed: Parsed<'a>, purpose: Purpose) -> Code<'a> {
+    let Parsed { unit, tree } = parsed;
+    let (text, statements) = (unit.text(), statements(tree));
     if purpose == Purpose::Native
         && let Some((before, only)) = only_expression(statements)
     {
@@ -358,17 +372,16 @@ pub(super) fn with_template<T>(
             generator.add(Instruction::CallFunction(Operator::Convert.name(), Some(2)));
         }
         generator.add(Instruction::Return);
-        return run(&finish(generator, unit, None, statements, vec![]));
+        return finish(generator, unit, None, statements, vec![]);
     }
     let mut marks = vec![];
     if purpose == Purpose::MarkedText && !text.contains(MARK) {
         collect_marks(statements, text, &mut marks);
     }
-    let marker_texts: Vec<String> = (0..marks.len()).map(marker).collect();
-    let markers: Vec<&str> = marker_texts.iter().map(String::as_str).collect();
+    let markers = markers(marks.len());
     let mut generator = CodeGenerator::new("", text);
     compile_all(&mut generator, statements, &mut markers.iter());
-    run(&finish(generator, unit, None, statements, marks))
+    finish(generator, unit, None, statements, marks)
 }
 
 /// The expression of a template that writes nothing else, and the statements before it. What a constant expression

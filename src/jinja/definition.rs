@@ -77,7 +77,7 @@ pub struct SnapshotBlock {
     pub name: String,
     /// The start tag.
     pub tag: Span,
-    /// What stands between the tags, as a part of the file: what [`super::Template::compile`] takes.
+    /// What stands between the tags, as a part of the file: what [`super::Template::read`] takes.
     pub body: Range<usize>,
     /// From the start tag to the end tag.
     pub span: Span,

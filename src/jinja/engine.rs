@@ -19,25 +19,22 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A text to render: a model's body, a hook, a value in YAML, SQL from the command line. It is checked when it is
-/// compiled; its instructions live only while it is rendered, so that many templates take little memory.
+/// A text to render: a model's body, a hook, a value in YAML, SQL from the command line. It is parsed when it is
+/// rendered, and its instructions live only so long: many templates take little memory.
 #[derive(Debug, Clone)]
 pub struct Template(Arc<Unit>);
 
 impl Template {
-    /// Checks the part `range` of a file (the whole of it, or the body of a snapshot block).
-    pub fn compile(file: &Arc<SourceFile>, range: Range<usize>) -> Result<Self, Diagnostic> {
+    /// Reads the part `range` of a file (the whole of it, or the body of a snapshot block) as far as its tags go; other
+    /// mistakes are found when it is rendered.
+    pub fn read(file: &Arc<SourceFile>, range: Range<usize>) -> Result<Self, Diagnostic> {
         let scanned = scan(file, &range)?;
-        let unit = body::template_unit(file, &range, scanned);
-        if let Err(error) = body::parse_unit(unit.text()) {
-            return Err(syntax_error(file, unit.base, unit.text(), &error));
-        }
-        Ok(Self(Arc::new(unit)))
+        Ok(Self(Arc::new(body::template_unit(file, &range, scanned))))
     }
 
-    /// Checks the whole of a file.
+    /// Reads the whole of a file.
     pub fn whole(file: &Arc<SourceFile>) -> Result<Self, Diagnostic> {
-        Self::compile(file, 0..file.text().len())
+        Self::read(file, 0..file.text().len())
     }
 }
 
@@ -128,7 +125,11 @@ impl Engine {
         purpose: Purpose,
         context: &Arc<RenderContext>,
     ) -> Result<(Outcome, Arc<Body>), Diagnostic> {
-        runtime::run_template(self.environment(context), &template.0, purpose, context)
+        let unit = &template.0;
+        let tree = body::parse_unit(unit.text());
+        let tree = tree.map_err(|error| syntax_error(&unit.file, unit.base, unit.text(), &error))?;
+        let parsed = body::Parsed { unit, tree: &tree };
+        runtime::run_template(self.environment(context), parsed, purpose, context)
             .map_err(|(error, span)| self.diagnostic(error, Some(span), context))
     }
 

@@ -5,7 +5,7 @@ use super::native::{Arguments, native};
 use super::range::Range;
 use super::runtime::{is_soft_undefined, soft_undefined};
 use super::value::{self, dict, hashable, invalid, members, none, updates};
-use super::{error, filters, operators, strings};
+use super::{error, filters, strings};
 use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind, ValueOrKwargs};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 use std::fmt;
@@ -33,7 +33,6 @@ pub(super) fn of_phase(phase: Phase) -> Environment<'static> {
         }
         .map_err(Error::from)
     });
-    operators::install(&mut environment);
     filters::install(&mut environment);
     add_globals(&mut environment);
     match phase {

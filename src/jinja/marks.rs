@@ -25,20 +25,16 @@ pub(super) const FIRST_MARK: u32 = 0xf_0000;
 /// As many private-use characters follow each other from [`FIRST_MARK`] on.
 const MOST_MARKS: usize = 0xfffd;
 
-/// As [`marker`], kept: there are as many as the largest macro that was traced has marks.
-pub(super) fn kept_markers(count: usize) -> Vec<&'static str> {
+/// The markers of so many marks. They are kept: there are as many as the largest template or traced macro has marks.
+pub(super) fn markers(count: usize) -> Vec<&'static str> {
     static MARKERS: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let mut markers = MARKERS.lock().unwrap_or_else(PoisonError::into_inner);
     while markers.len() < count {
-        let next = marker(markers.len());
-        markers.push(Box::leak(next.into_boxed_str()));
+        let offset = u32::try_from(markers.len()).unwrap_or(0);
+        let marker: String = [Some(MARK), char::from_u32(FIRST_MARK + offset)].into_iter().flatten().collect();
+        markers.push(Box::leak(marker.into_boxed_str()));
     }
     markers[..count].to_vec()
-}
-
-pub(super) fn marker(number: usize) -> String {
-    let offset = u32::try_from(number).unwrap_or(0);
-    [Some(MARK), char::from_u32(FIRST_MARK + offset)].into_iter().flatten().collect()
 }
 
 /// Every statement that writes to the output directly gets a mark. What is captured first (`{% set %}` blocks,

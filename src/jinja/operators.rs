@@ -3,12 +3,13 @@
 use super::comparison;
 use super::range::Range;
 use super::runtime::make_caller;
-use super::value::{dict, hashable, invalid, list, members, text, tuple, type_name};
+use super::value::{as_text, dict, hashable, invalid, list, members, text, tuple, type_name};
 use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State};
+use minijinja::{Error, ErrorKind, State};
+use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The largest text that an operator or filter makes, in bytes.
 const LARGEST_TEXT: usize = 100_000_000;
@@ -130,9 +131,18 @@ impl Operator {
         }
     }
 
-    /// Its function, for filters that calculate.
-    pub fn function(self, state: &State<'_, '_>) -> Value {
-        state.lookup(self.name()).unwrap_or_default()
+    /// Its function, which instructions call by its name and filters to calculate.
+    pub fn function(self) -> Value {
+        Self::named(self.name()).unwrap_or_default()
+    }
+
+    /// The function of the operator whose function has this name.
+    pub fn named(name: &str) -> Option<Value> {
+        static FUNCTIONS: LazyLock<FxHashMap<&'static str, Value>> = LazyLock::new(|| {
+            let function = |operator: Operator| (operator.name(), Value::from_object(Function(operator)));
+            Operator::ALL.into_iter().map(function).collect()
+        });
+        FUNCTIONS.get(name).cloned()
     }
 
     fn apply(self, state: &State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
@@ -151,7 +161,7 @@ impl Operator {
             (Self::FloorDivide, [left, right]) => floor_divide(left, right),
             (Self::Remainder, [left, right]) => remainder(left, right),
             (Self::Power, [left, right]) => power(left, right),
-            (Self::Concatenate, [left, right]) => concatenate(&text(left), &text(right)),
+            (Self::Concatenate, [left, right]) => concatenate(&as_text(left), &as_text(right)),
             (Self::Less, [left, right]) => ordered(left, right, "<", &[Ordering::Less]),
             (Self::LessOrEqual, [left, right]) => ordered(left, right, "<=", &[Ordering::Less, Ordering::Equal]),
             (Self::Greater, [left, right]) => ordered(left, right, ">", &[Ordering::Greater]),
@@ -163,13 +173,6 @@ impl Operator {
             (Self::Convert, [value, filter]) => super::literal::convert(value, &text(filter)),
             _ => Err(invalid(format!("an operator got {} operands", args.len()))),
         }
-    }
-}
-
-/// Makes the operators known to an environment.
-pub(super) fn install(environment: &mut Environment<'static>) {
-    for operator in Operator::ALL {
-        environment.add_global(operator.name(), Value::from_object(Function(operator)));
     }
 }
 

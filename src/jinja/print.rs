@@ -2,6 +2,7 @@
 
 use super::dict::View;
 use minijinja::value::{ObjectRepr, Value, ValueKind};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::fmt::Write as _;
@@ -59,12 +60,19 @@ fn write_joined(formatter: &mut fmt::Formatter<'_>, parts: impl Iterator<Item = 
 
 /// Python's `str()`: what `{{ value }}` prints.
 pub fn text(value: &Value) -> String {
-    match value.kind() {
+    as_text(value).into_owned()
+}
+
+/// The same, without a copy of what is text already.
+pub(super) fn as_text(value: &Value) -> Cow<'_, str> {
+    let printed = match value.kind() {
+        ValueKind::String => return Cow::Borrowed(value.as_str().unwrap_or_default()),
         ValueKind::Number if !value.is_integer() => float_text(value),
         ValueKind::Seq if value.is_tuple() => repr(value),
         ValueKind::Bytes => repr(value),
         _ => value.to_string(),
-    }
+    };
+    Cow::Owned(printed)
 }
 
 /// Python's `repr()`: how a value prints inside a list. Objects say it in their `Debug`.

@@ -95,6 +95,7 @@ impl RegistryBuilder {
         }
         spaces.entry("dbt".to_owned()).or_insert_with(|| Arc::clone(&internal));
         Ok(Registry {
+            variants: variants(&spaces, adapter_type),
             root: root.to_owned(),
             adapter_type: adapter_type.to_owned(),
             dispatch,
@@ -110,6 +111,32 @@ impl Package {
     fn new(kind: PackageKind) -> Self {
         Self { kind, macros: IndexMap::new(), duplicates: vec![] }
     }
+}
+
+/// A macro that `adapter.dispatch` can choose.
+struct Variant {
+    /// The package in which it is found.
+    package: Box<str>,
+    /// Whether it serves every adapter, and not this one alone.
+    is_default: bool,
+    value: Value,
+}
+
+/// All variants in these packages that serve an adapter.
+fn variants(spaces: &BTreeMap<String, Arc<Namespace>>, adapter_type: &str) -> FxHashMap<Box<str>, Vec<Variant>> {
+    let mut found: FxHashMap<Box<str>, Vec<Variant>> = FxHashMap::default();
+    for (package, macros) in spaces {
+        for (full, value) in &**macros {
+            for (prefix, is_default) in [(adapter_type, false), (DEFAULT_VARIANT, true)] {
+                let name = full.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("__"));
+                if let Some(name) = name {
+                    let variant = Variant { package: package.as_str().into(), is_default, value: value.clone() };
+                    found.entry(name.into()).or_default().push(variant);
+                }
+            }
+        }
+    }
+    found
 }
 
 fn duplicate((first, second): &(Arc<MacroDefinition>, Arc<MacroDefinition>)) -> Diagnostic {
@@ -135,6 +162,8 @@ pub struct Registry {
     /// The macros of all internal packages, the first package's before the others'.
     internal: Arc<Namespace>,
     spaces: BTreeMap<String, Arc<Namespace>>,
+    /// What `adapter.dispatch` can mean, by the name that it is given.
+    variants: FxHashMap<Box<str>, Vec<Variant>>,
     flattened: Mutex<HashMap<String, Arc<Namespace>>>,
 }
 
@@ -267,31 +296,25 @@ impl Registry {
         names
     }
 
-    /// What `adapter.dispatch(name, namespace)` means to a node of `package`: the adapter's variant before the
-    /// default one, in every package of the search order.
-    pub fn dispatch(&self, name: &str, namespace: Option<&str>, package: &str) -> Result<Arc<MacroDefinition>, Error> {
+    /// What `adapter.dispatch(name, namespace)` means to a node of `package`, as templates call it: the adapter's
+    /// variant before the default one, in every package of the search order.
+    pub fn dispatch(&self, name: &str, namespace: Option<&str>, package: &str) -> Result<Value, Error> {
         self.find_dispatched(name, namespace, package).ok_or_else(|| self.not_dispatched(name, namespace))
     }
 
     /// The same, where it is no error if there is none.
-    pub fn find_dispatched(&self, name: &str, namespace: Option<&str>, package: &str) -> Option<Arc<MacroDefinition>> {
-        if name.contains('.') {
-            return None;
-        }
-        let mut full = String::with_capacity(self.adapter_type.len().max(DEFAULT_VARIANT.len()) + 2 + name.len());
-        let mut variant = |owner: Option<&str>, prefix: &str| {
-            full.clear();
-            full.push_str(prefix);
-            full.push_str("__");
-            full.push_str(name);
-            match owner {
-                None => self.find(&full, package),
-                Some(owner) => self.spaces.get(owner).and_then(|space| definition_of(space.get(full.as_str())?)),
+    pub fn find_dispatched(&self, name: &str, namespace: Option<&str>, package: &str) -> Option<Value> {
+        self.search_order(namespace).find_map(|owner| match owner {
+            None => {
+                let names = self.namespace(package);
+                let variant = |prefix: &str| names.get(format!("{prefix}__{name}").as_str()).cloned();
+                [self.adapter_type.as_str(), DEFAULT_VARIANT].into_iter().find_map(variant)
             }
-        };
-        let prefixes = [self.adapter_type.as_str(), DEFAULT_VARIANT];
-        let in_package = |owner| prefixes.into_iter().find_map(|prefix| variant(owner, prefix));
-        self.search_order(namespace).find_map(in_package)
+            Some(owner) => {
+                let of_owner = self.variants.get(name)?.iter().filter(|variant| *variant.package == *owner);
+                of_owner.min_by_key(|variant| variant.is_default).map(|variant| variant.value.clone())
+            }
+        })
     }
 
     /// The packages in which the variants of a namespace's macros are looked for; `None` is what a node sees without

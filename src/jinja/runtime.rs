@@ -3,6 +3,7 @@
 use super::body::{self, Body, CallBlock, Code, NumberedName, Purpose};
 use super::definition::MacroDefinition;
 use super::error::{self, at_site, returned_value};
+use super::operators::Operator;
 use super::render_context::RenderContext;
 use super::value::{dict, fresh, invalid, tuple};
 use crate::diagnostic::{Span, nearest};
@@ -51,25 +52,23 @@ struct Frame {
 }
 
 impl Frame {
+    /// What a name that no identifier is like asks for.
     fn internal(self: &Arc<Self>, name: &str) -> Option<Value> {
         if name == FRAME {
             return Some(Value::from_dyn_object(Arc::clone(self)));
         }
-        if let Some(number) = name.strip_prefix(NumberedName::Literal.prefix()) {
-            return self.body.literals.get(number.parse::<usize>().ok()?).map(fresh);
+        let Some((kind, number)) = NumberedName::read(name) else { return Operator::named(name) };
+        match kind {
+            NumberedName::Literal => self.body.literals.get(number).map(fresh),
+            NumberedName::Missing => Some(Value::from(self.arguments.get(number)?.is_none())),
+            NumberedName::Site => {
+                let site = self.body.sites.get(number)?;
+                let function = self.get_value_by_str(site.name);
+                let span = self.body.unit.span(site.place.clone());
+                let context = Arc::clone(&self.context);
+                Some(Value::from_object(PlacedCall { name: site.name, function, span, context }))
+            }
         }
-        if let Some(number) = name.strip_prefix(NumberedName::Missing.prefix()) {
-            let argument = self.arguments.get(number.parse::<usize>().ok()?)?;
-            return Some(Value::from(argument.is_none()));
-        }
-        if let Some(number) = name.strip_prefix(NumberedName::Site.prefix()) {
-            let site = self.body.sites.get(number.parse::<usize>().ok()?)?;
-            let function = self.get_value_by_str(site.name);
-            let span = self.body.unit.span(site.place.clone());
-            let context = Arc::clone(&self.context);
-            return Some(Value::from_object(PlacedCall { name: site.name, function, span, context }));
-        }
-        None
     }
 
     fn special(&self, name: &str) -> Option<Value> {
@@ -459,39 +458,34 @@ pub(super) fn fell_through() -> Value {
     VALUE.get_or_init(|| Value::from_object(FellThrough)).clone()
 }
 
-/// Renders a template's unit: its text (with markers, if asked for) or its value, and its code's body. An error
-/// comes with its place in the template.
+/// Renders a template: its text (with markers, if asked for) or its value, and its code's body. An error comes with its
+/// place in the template.
 pub(super) fn run_template(
     environment: &Environment<'_>,
-    unit: &Arc<body::Unit>,
+    parsed: body::Parsed<'_>,
     purpose: Purpose,
     context: &Arc<RenderContext>,
 ) -> Result<(Outcome, Arc<Body>), (Error, Span)> {
-    let mut span = None;
-    let outcome = body::with_template(unit, purpose, |code| {
-        let frame = Frame {
-            body: Arc::clone(&code.body),
-            arguments: vec![],
-            varargs: vec![],
-            kwargs: None,
-            caller: None,
-            captured: None,
-            context: Arc::clone(context),
-            is_node_text: true,
-        };
-        match run(environment, code, frame) {
-            Ok(outcome) => Ok((outcome, Arc::clone(&code.body))),
-            Err(failed) => {
-                if let Some(value) = returned_value(&failed) {
-                    return Ok(((String::new(), Some(value)), Arc::clone(&code.body)));
-                }
-                span = Some(code.body.span(&failed));
-                Err(failed)
+    let code = body::compile_template(parsed, purpose);
+    let body = Arc::clone(&code.body);
+    let frame = Frame {
+        body: Arc::clone(&body),
+        arguments: vec![],
+        varargs: vec![],
+        kwargs: None,
+        caller: None,
+        captured: None,
+        context: Arc::clone(context),
+        is_node_text: true,
+    };
+    match run(environment, &code, frame) {
+        Ok(outcome) => Ok((outcome, body)),
+        Err(failed) => match returned_value(&failed) {
+            Some(value) => Ok(((String::new(), Some(value)), body)),
+            None => {
+                let span = body.span(&failed);
+                Err((failed, span))
             }
-        }
-    });
-    outcome.map_err(|failed| {
-        let span = span.unwrap_or_else(|| unit.span(error::place(&failed, unit.text())));
-        (failed, span)
-    })
+        },
+    }
 }

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::context::is_set;
 pub use super::dict::{Dict, Part, view};
 pub use super::list::List;
+pub(super) use super::print::as_text;
 pub use super::print::{bytes, float, repr, text};
 use super::range::Range;
 

@@ -5,7 +5,8 @@ use super::host::Surroundings;
 use super::macro_arguments;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile, nearest};
 use crate::jinja::{
-    Engine, FileBlocks, PackageKind, Registry, RegistryBuilder, SnapshotBlock, scan_docs, scan_macro_file,
+    Engine, FileBlocks, PackageKind, Registry, RegistryBuilder, SnapshotBlock, definition_of, scan_docs,
+    scan_macro_file,
 };
 use crate::manifest::{DocBlock, MacroArgument, MacroEntry, Manifest};
 use crate::name::{ResourceType, UniqueId};
@@ -120,7 +121,7 @@ pub fn entries(registry: &Registry) -> IndexMap<UniqueId, MacroEntry> {
         for name in &definition.calls {
             let called = registry
                 .find(name, &definition.package)
-                .or_else(|| registry.find_dispatched(name, None, &definition.package));
+                .or_else(|| definition_of(&registry.find_dispatched(name, None, &definition.package)?));
             if let Some(called) = called.filter(|called| !depends_on.contains(&called.unique_id)) {
                 depends_on.push(called.unique_id.clone());
             }

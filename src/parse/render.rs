@@ -118,10 +118,10 @@ impl Stage<'_> {
                 },
             );
             context = RenderContext::new(self.engine, &node.package_name, values, Arc::clone(host) as _);
-            let template = Template::compile(&node.file, node.code_range.clone()).map_err(within)?;
+            let template = Template::read(&node.file, node.code_range.clone()).map_err(within)?;
             self.engine.render(&template, &context).map_err(within)?;
         } else {
-            let template = Template::compile(&node.file, node.code_range.clone())?;
+            let template = Template::read(&node.file, node.code_range.clone())?;
             self.engine.render(&template, &context)?;
         }
         drop(context);

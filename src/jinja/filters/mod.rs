@@ -93,7 +93,7 @@ fn is_same(left: &Value, right: &Value) -> bool {
 
 /// Whether a number leaves a remainder, as Python's `%` counts it.
 fn remainder_is(state: &mut State<'_, '_>, value: &Value, divisor: i64, wanted: i64) -> Result<bool, Error> {
-    let remainder = Operator::Remainder.function(state).call(state, &[value.clone(), Value::from(divisor)])?;
+    let remainder = Operator::Remainder.function().call(state, &[value.clone(), Value::from(divisor)])?;
     Ok(remainder == Value::from(wanted))
 }
 

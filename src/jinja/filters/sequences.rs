@@ -5,7 +5,7 @@ use super::super::dict::View;
 use super::super::native::Arguments;
 use super::super::operators::{Operator, check_length, check_size};
 use super::super::runtime::is_soft_undefined;
-use super::super::value::{hashable, invalid, list, members, repr, text, tuple, type_name};
+use super::super::value::{as_text, hashable, invalid, list, members, repr, text, tuple, type_name};
 use super::Filter;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, State};
@@ -276,20 +276,24 @@ fn join(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) 
     let separator = arguments.optional_text("d").unwrap_or_default();
     let attribute = arguments.optional("attribute");
     arguments.finish()?;
-    let shown = |item: Value| match &attribute {
-        Some(attribute) => text(&attribute_of(&item, attribute)),
-        None => text(&item),
-    };
-    let parts: Vec<String> = members(&value)?.into_iter().map(shown).collect();
-    let size = parts.iter().map(|part| part.len().saturating_add(separator.len()));
-    check_size(size.fold(0, usize::saturating_add))?;
-    Ok(Value::from(parts.join(&separator)))
+    let mut joined = String::new();
+    for (at, item) in members(&value)?.iter().enumerate() {
+        if at > 0 {
+            joined.push_str(&separator);
+        }
+        match &attribute {
+            Some(attribute) => joined.push_str(&as_text(&attribute_of(item, attribute))),
+            None => joined.push_str(&as_text(item)),
+        }
+        check_size(joined.len())?;
+    }
+    Ok(Value::from(joined))
 }
 
 fn sum(state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let attribute = arguments.optional("attribute");
     let mut total = arguments.given("start").unwrap_or_else(|| Value::from(0));
-    let add = Operator::Add.function(state);
+    let add = Operator::Add.function();
     for item in members(&value)? {
         let item = attribute.as_ref().map_or_else(|| item.clone(), |attribute| attribute_of(&item, attribute));
         total = add.call(state, &[total, item])?;

@@ -2,7 +2,7 @@
 
 use super::super::native::Arguments;
 use super::super::operators::check_size;
-use super::super::value::{invalid, text};
+use super::super::value::{as_text, invalid, text};
 use super::wrap::wrap;
 use super::{Filter, markup};
 use minijinja::value::Value;
@@ -117,7 +117,7 @@ fn indent(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>
 fn trim(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let letters = arguments.optional_text("chars");
     arguments.finish()?;
-    let text = text(&value);
+    let text = as_text(&value);
     Ok(Value::from(match letters {
         Some(letters) => text.trim_matches(|letter| letters.contains(letter)),
         None => text.trim(),

@@ -110,7 +110,9 @@ fn compiled(text: &str, purpose: Option<Purpose>) -> String {
     let scanned = scan(&source, &whole).unwrap();
     let listed = if let Some(purpose) = purpose {
         let unit = Arc::new(body::template_unit(&source, &whole, scanned));
-        body::with_template(&unit, purpose, |code| Ok(listing(&code.instructions, &code.body))).unwrap()
+        let tree = body::parse_unit(unit.text()).unwrap();
+        let code = body::compile_template(body::Parsed { unit: &unit, tree: &tree }, purpose);
+        listing(&code.instructions, &code.body)
     } else {
         let text = Text::Kept(scanned.masked.as_deref().unwrap_or(text).into(), OnceLock::new());
         let unit = Arc::new(Unit { file: source, base: 0, text, discards: scanned.discards });

@@ -48,7 +48,7 @@ fn parts_of_a_file_keep_their_places() {
     let [block] = blocks.snapshots.as_slice() else { panic!("one snapshot") };
     assert_eq!((block.name.as_str(), block.tag.text()), ("orders", "{% snapshot orders %}"));
     let engine = engine();
-    let template = Template::compile(&source, block.body.clone()).unwrap();
+    let template = Template::read(&source, block.body.clone()).unwrap();
     let found = engine.render(&template, &context(&engine)).unwrap_err();
     assert_eq!(found.labels()[0].span.text(), "nope()");
     assert_eq!(found.labels()[0].span.line_and_column(), (2, 11));

@@ -203,7 +203,7 @@ impl Object for TestAdapter {
         arguments.finish()?;
         let context = current(state)?;
         let registry = context.engine().registry();
-        registry.dispatch(&name, namespace.as_deref(), context.package()).map(|found| registry.value(&found))
+        registry.dispatch(&name, namespace.as_deref(), context.package())
     }
 }
 

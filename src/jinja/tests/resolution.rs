@@ -2,7 +2,7 @@
 
 use super::{builder, context, engine_with, file};
 use crate::diagnostic::{Style, render};
-use crate::jinja::{PackageKind, Registry, Template, scan_macro_file};
+use crate::jinja::{PackageKind, Registry, Template, definition_of, scan_macro_file};
 use std::collections::HashMap;
 
 /// A root project, two packages and the built-in ones, each with macros that say where they are.
@@ -79,7 +79,7 @@ fn dispatch_searches_packages_and_prefixes_in_order() {
     let found = |registry: &Registry, name: &str, namespace: Option<&str>| {
         registry
             .dispatch(name, namespace, "proj")
-            .map(|found| found.unique_id.to_string())
+            .map(|found| definition_of(&found).expect("a macro").unique_id.to_string())
             .map_err(|error| error.to_string())
     };
     assert_eq!(found(&plain, "d", Some("pkg")).as_deref(), Ok("macro.proj.duckdb__d"));

@@ -205,8 +205,7 @@ impl Call<'_, '_, '_, '_> {
         });
         let namespace = namespace.transpose()?;
         let registry = self.context.engine().registry();
-        let definition = registry.dispatch(&name, namespace.as_deref(), self.context.package())?;
-        Ok(registry.value(&definition))
+        registry.dispatch(&name, namespace.as_deref(), self.context.package())
     }
 
     fn convert_type(&mut self) -> Result<Value, Error> {
