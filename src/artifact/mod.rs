@@ -1,9 +1,11 @@
 //! What a command leaves behind under `target/`, in the shapes that dbt's tools read, and how it is read back.
 //!
-//! `manifest.json` (v12) and `run_results.json` (v6) are written whole or not at all; `journal.jsonl` grows
-//! line by line while nodes end, so that `retry` knows what was done even after the process was killed.
+//! `manifest.json` (v12), `run_results.json` (v6), `sources.json` (v3) and `catalog.json` (v1) are written whole or not
+//! at all; `journal.jsonl` grows line by line while nodes end, so that `retry` knows what was done even after the
+//! process was killed.
 //! The serialised shapes live only here.
 
+mod catalog;
 mod config_shape;
 mod journal;
 mod manifest_shape;
@@ -14,6 +16,7 @@ mod sources;
 mod tree;
 mod unit_test_shape;
 
+pub use catalog::write_catalog;
 pub use journal::{Journal, JournalHead, PreviousJournal, read_journal};
 pub use manifest_shape::{node_document, write_manifest};
 pub use previous::{PreviousResult, PreviousRun, read_manifest, read_previous_run};

@@ -84,6 +84,9 @@ pub enum Verb {
     /// Look at sources
     #[command(subcommand)]
     Source(SourceVerb),
+    /// Tell other tools what the project and its tables are made of
+    #[command(subcommand)]
+    Docs(DocsVerb),
     /// Call one macro of the project or a package
     #[command(
         name = "run-operation",
@@ -128,6 +131,7 @@ impl Verb {
             Self::Clean => "clean",
             Self::Scd2(_) => "scd2",
             Self::Source(SourceVerb::Freshness(_)) => "freshness",
+            Self::Docs(DocsVerb::Generate(_)) => "generate",
             Self::RunOperation(_) => "run-operation",
         }
     }
@@ -498,6 +502,31 @@ pub struct FreshnessArguments {
     /// Where to write what was found [default: sources.json in the target directory]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `docs …`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DocsVerb {
+    /// Write manifest.json, and catalog.json with the columns and comments of the tables in the warehouse
+    #[command(after_help = "Examples:\n  strata docs generate\n  strata docs generate -s marts --no-compile")]
+    Generate(DocsArguments),
+}
+
+/// `docs generate`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DocsArguments {
+    /// Which nodes and sources.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Compile nothing: manifest.json is without compiled SQL
+    #[arg(long, overrides_with = "compile")]
+    pub no_compile: bool,
+    /// Compile what is selected first (the default)
+    #[arg(long, hide = true)]
+    pub compile: bool,
+    /// Ask the warehouse nothing: catalog.json has no tables
+    #[arg(long)]
+    pub empty_catalog: bool,
 }
 
 /// `run-operation`.

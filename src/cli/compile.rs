@@ -7,14 +7,14 @@ use super::{Context, Outcome};
 use crate::artifact::{TargetTree, write_manifest, write_run_results};
 use crate::compile::{CompiledNode, Surroundings};
 use crate::diagnostic::{Diagnostics, Result};
-use crate::name::ResourceType;
+use crate::name::{ResourceType, UniqueId};
 use crate::report::Product;
 use crate::run::event::{NodeResult, Status, Timing};
 use crate::sql::Dialect;
 use serde_json::json;
 
 /// What is compiled unless told otherwise.
-const KINDS: &[ResourceType] =
+pub(super) const KINDS: &[ResourceType] =
     &[ResourceType::Model, ResourceType::Snapshot, ResourceType::Test, ResourceType::Analysis, ResourceType::Operation];
 
 /// What can be compiled.
@@ -66,12 +66,7 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
         selected = workspace.select(context, &arguments.selection, &is_unit_test)?;
     }
     let order = workspace.ordered(&selected);
-    let compiler = workspace.compiler(order.clone(), &context.emit());
-    let surroundings = surroundings(context, &workspace, introspect, compiler.translates(&order))?;
-    let (nodes, found) = compiler.compile_all(&order, &surroundings);
-    let failed = found.has_errors();
-    context.reporter.found(&found);
-    keep(context, &workspace, &nodes)?;
+    let (nodes, failed) = compile_and_keep(context, &workspace, &order, introspect)?;
     let named = |name: &str| arguments.selection.select.iter().any(|given| given == name);
     let mut any = false;
     for one in &nodes {
@@ -87,6 +82,22 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
         context.reporter.product(&Product::Text(text));
     }
     Ok(if failed { Outcome::Failure } else { Outcome::Success })
+}
+
+/// Compiles nodes, tells what is wrong with them and writes them and the artifacts. Gives those that could be compiled,
+/// and whether any could not.
+pub(super) fn compile_and_keep(
+    context: &Context,
+    workspace: &Workspace,
+    order: &[UniqueId],
+    introspect: bool,
+) -> Result<(Vec<CompiledNode>, bool)> {
+    let compiler = workspace.compiler(order.to_vec(), &context.emit());
+    let surroundings = surroundings(context, workspace, introspect, compiler.translates(order))?;
+    let (nodes, found) = compiler.compile_all(order, &surroundings);
+    context.reporter.found(&found);
+    keep(context, workspace, &nodes)?;
+    Ok((nodes, found.has_errors()))
 }
 
 /// The dialect of texts that are typed: what the root project's models are written in unless they say otherwise.

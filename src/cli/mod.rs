@@ -7,6 +7,7 @@ mod crash;
 mod debug;
 mod deps;
 mod diff;
+mod docs;
 mod execute;
 mod freshness;
 mod global;
@@ -30,7 +31,7 @@ use crate::report::Reporter;
 use crate::run::event::Emit;
 use crate::run::scheduler::CancelFlag;
 use crate::secret::Scrubber;
-use arguments::{Arguments, Scd2Verb, SourceVerb, Verb};
+use arguments::{Arguments, DocsVerb, Scd2Verb, SourceVerb, Verb};
 use settings::{Settings, Surroundings};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -155,6 +156,7 @@ fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
         Verb::Clean => clean::clean(context),
         Verb::Scd2(Scd2Verb::Check { model }) => scd2::check(context, model),
         Verb::Source(SourceVerb::Freshness(given)) => freshness::freshness(context, given),
+        Verb::Docs(DocsVerb::Generate(given)) => docs::generate(context, given),
         Verb::RunOperation(given) => operation::run_operation(context, given),
         Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) => {
             execute::execute(context, &execute::Request::of(context, arguments)?)

@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands of dbt, and what does their work here if anything does.
 const COMMANDS: &[(&str, Option<&str>)] = &[
-    ("docs", None),
+    ("docs serve", Some("`strata docs generate` writes manifest.json and catalog.json, which other tools show")),
     ("freshness", Some("`strata source freshness`")),
     ("snapshot-freshness", Some("`strata source freshness`")),
     ("clone", None),
@@ -48,7 +48,8 @@ const FLAGS: &[(&str, Option<&str>)] = &[
     ("--parse-only", Some("use `strata parse`")),
     ("--config-dir", Some("`strata debug` shows where profiles.yml was found")),
     ("--no-clean-project-files-only", Some("strata never removes anything outside the project")),
-    ("--write-catalog", None),
+    ("--write-catalog", Some("`strata docs generate` writes it")),
+    ("--static", Some("`strata docs generate` writes manifest.json and catalog.json, and no page")),
     ("--write-index", None),
 ];
 
@@ -73,7 +74,7 @@ pub(super) fn explain(error: &clap::Error) -> Option<Diagnostic> {
     };
     let Some(ContextValue::String(given)) = error.get(context) else { return None };
     let known = if error.kind() == ErrorKind::InvalidSubcommand { COMMANDS } else { FLAGS };
-    let (name, instead) = known.iter().find(|(name, _)| name == given)?;
+    let (name, instead) = known.iter().find(|(name, _)| name.rsplit(' ').next() == Some(given))?;
     let shown = if name.starts_with('-') { (*name).to_owned() } else { format!("strata {name}") };
     Some(not_built(&shown, *instead))
 }
@@ -111,7 +112,9 @@ mod tests {
 
     #[test]
     fn commands_and_flags_of_dbt_are_named() {
-        assert!(explained(&["strata", "docs", "generate"]).expect("known").starts_with("`strata docs` is part of dbt"));
+        assert!(
+            explained(&["strata", "docs", "serve"]).expect("known").starts_with("`strata docs serve` is part of dbt")
+        );
         assert!(explained(&["strata", "run", "--defer"]).expect("known").starts_with("`--defer`"));
         assert!(explained(&["strata", "run", "--sample=3 days"]).expect("known").starts_with("`--sample`"));
         assert_eq!(explained(&["strata", "rnu"]), None);

@@ -1,11 +1,13 @@
 //! Renders the SQL of nodes: references resolved, ephemeral models as CTEs, translated to the target's dialect.
 
+mod catalog;
 mod freshness;
 mod host;
 mod operation;
 mod trace;
 mod unit_test;
 
+pub use catalog::Wanted;
 pub use freshness::Collected;
 pub use host::{Message, NodeHost, SourceOverride};
 pub use unit_test::in_own_words;

@@ -1,6 +1,7 @@
 //! Carries out what was compiled: scheduling, materializing, testing, keeping the books.
 
 mod books;
+mod catalog;
 pub mod control;
 pub mod event;
 mod extraction;
@@ -19,6 +20,7 @@ mod unit_test;
 mod warehouse_batch;
 mod warehouses;
 
+pub use catalog::{CatalogColumn, CatalogStatistic, CatalogTable, catalog};
 pub use extraction::Sources;
 pub use freshness::{Measured, SourceResult, freshness};
 pub use operation::{Operation, run_operation};

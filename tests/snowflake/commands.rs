@@ -157,3 +157,22 @@ fn an_interrupt_stops_the_statement_on_the_server_and_closes_the_sessions() {
         "{aborted} aborted, {logins} sessions, {closed} closed: {log:?}"
     );
 }
+
+#[test]
+fn the_catalog_is_asked_by_relations_and_tells_types_and_statistics() {
+    let project = Project::new("CATALOG_DB", &SHOP);
+    project.run(&["build"]);
+    project.sent();
+    project.run(&["docs", "generate"]);
+    let asked: Vec<String> = project.sent().into_iter().filter(|sql| sql.contains("information_schema")).collect();
+    assert_eq!(asked.len(), 1, "{asked:#?}");
+    assert!(asked[0].contains(r#""table_name" ilike 'inc' and upper("table_name") = upper('inc')"#), "{}", asked[0]);
+    let catalog = fs::read_to_string(project.directory.path().join("target/catalog.json")).expect("written");
+    let catalog: Json = serde_json::from_str(&catalog).expect("json");
+    let table = &catalog["nodes"]["model.shop.t"];
+    assert_eq!(table["metadata"]["type"], "BASE TABLE");
+    assert_eq!(table["columns"]["ID"], json!({"type": "NUMBER", "index": 1, "name": "ID", "comment": null}));
+    assert_eq!(catalog["nodes"]["model.shop.v"]["metadata"]["type"], "VIEW");
+    assert_eq!(table["stats"]["row_count"]["value"], 3);
+    assert_eq!(catalog["errors"], Json::Null);
+}
