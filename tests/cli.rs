@@ -140,7 +140,7 @@ fn what_cannot_be_understood_ends_with_2() {
         &["biuld"],
         &["build", "--slect", "x"],
         &["build", "--threads", "0"],
-        &["docs", "generate"],
+        &["docs", "serve"],
         &["run", "--defer"],
         &["build", "--vars", "just words"],
         &["build", "--target", "prd"],
@@ -394,6 +394,20 @@ fn artifacts_lie_where_dbt_puts_them() {
     let without = Stage::shop();
     without.run(&["build", "-q", "--no-write-json"]);
     assert!(!without.path().join("target/manifest.json").exists());
+}
+
+#[test]
+fn the_catalog_tells_what_tables_are_made_of() {
+    let stage = Stage::shop();
+    stage.run(&["seed"]);
+    assert_eq!(stage.run(&["docs", "generate", "--select", "orders", "total"]).code, 0);
+    let read = || -> serde_json::Value {
+        let text = fs::read_to_string(stage.path().join("target/catalog.json")).expect("written");
+        serde_json::from_str(&text).expect("json")
+    };
+    insta::assert_json_snapshot!(read()["nodes"]);
+    assert_eq!(stage.run(&["docs", "generate", "--empty-catalog", "--no-compile"]).code, 0);
+    assert_eq!(read()["nodes"], serde_json::json!({}));
 }
 
 #[test]
