@@ -173,6 +173,10 @@ fn show_node(node: &Node, text: &mut String) {
     line("macros", joined(&node.depends_on.macros));
     line("description", node.description.clone());
     line("columns", node.columns.keys().cloned().collect::<Vec<_>>().join(", "));
+    for constraint in node.all_constraints() {
+        line("constraint", Json::Object(constraint.shape_of_model()).to_string());
+    }
+    line("contract", node.contract_checksum.clone().unwrap_or_default());
     if node.resource_type == ResourceType::Test && node.test.is_some() {
         line("code", node.raw_code.to_string());
     }

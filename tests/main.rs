@@ -4,6 +4,7 @@ mod adapter;
 mod cases;
 mod cli;
 mod commands;
+mod contracts;
 #[path = "../examples/crm_api/server.rs"]
 mod crm_api;
 mod deps;

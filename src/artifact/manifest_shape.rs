@@ -4,8 +4,9 @@ use super::node_shape::{NodeShape, SourceShape, doc_shape, macro_shape};
 use super::unit_test_shape::unit_test_shape;
 use super::{Invocation, write_json};
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{Manifest, Node};
+use crate::manifest::{Constraint, Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
+use crate::project::properties::ConstraintKind;
 use crate::run::event::{NodeResult, Status};
 use md5::{Digest, Md5};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -192,8 +193,8 @@ fn edges(manifest: &Manifest) -> (EdgeMap<'_>, EdgeMap<'_>) {
     (parents, children)
 }
 
-/// The columns that name a row of each model, as its tests say: those both `unique` and `not_null`, else those
-/// that are `unique` alone or in combination.
+/// The columns that name a row of each model: its declared primary key, else as its tests say, those both `unique`
+/// and `not_null`, else those that are `unique` alone or in combination.
 fn primary_keys(manifest: &Manifest) -> BTreeMap<&str, Vec<String>> {
     let mut unique: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut not_null: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -220,7 +221,19 @@ fn primary_keys(manifest: &Manifest) -> BTreeMap<&str, Vec<String>> {
             columns.retain(|column| not_null.contains(&(*model, column.as_str())));
         }
     }
+    let declared = manifest.nodes.values().filter_map(|node| Some((node.unique_id.as_str(), declared_key(node)?)));
+    unique.extend(declared);
     unique
+}
+
+/// The columns of the primary key among a model's constraints.
+fn declared_key(node: &Node) -> Option<Vec<String>> {
+    let is_key = |constraint: &&Constraint| constraint.kind == ConstraintKind::PrimaryKey;
+    if let Some(key) = node.constraints.iter().find(is_key) {
+        return Some(key.columns.clone());
+    }
+    let column = node.columns.values().find(|column| column.constraints.iter().any(|one| is_key(&one)))?;
+    Some(vec![column.name.clone()])
 }
 
 #[cfg(test)]

@@ -189,6 +189,8 @@ pub(crate) mod fixture {
             unrendered_config: Map::new(),
             description: String::new(),
             columns: IndexMap::new(),
+            constraints: vec![],
+            contract_checksum: None,
             patch_path: None,
             depends_on: DependsOn::default(),
             refs: vec![],

@@ -2,7 +2,7 @@
 
 use super::config_shape::ConfigShape;
 use super::relative_output_path;
-use crate::manifest::{Column, DocBlock, MacroEntry, Node, Source, SourceFreshness};
+use crate::manifest::{Column, Constraint, DocBlock, MacroEntry, Node, Source, SourceFreshness};
 use crate::name::{ResourceType, UniqueId};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -109,7 +109,8 @@ impl NodeShape<'_> {
             given.and_then(|contract| contract.get(key)).and_then(Value::as_bool).unwrap_or(default)
         };
         let contract = json!({
-            "enforced": flag("enforced", false), "alias_types": flag("alias_types", true), "checksum": null,
+            "enforced": flag("enforced", false), "alias_types": flag("alias_types", true),
+            "checksum": node.contract_checksum,
         });
         map.serialize_entry("contract", &contract)
     }
@@ -120,7 +121,9 @@ impl NodeShape<'_> {
         match node.resource_type {
             ResourceType::Model => {
                 map.serialize_entry("access", node.config.text("access").unwrap_or("protected"))?;
-                map.serialize_entry("constraints", &[(); 0])?;
+                let constraints: Vec<Map<String, Value>> =
+                    node.constraints.iter().map(Constraint::shape_of_model).collect();
+                map.serialize_entry("constraints", &constraints)?;
                 let version = node.version.as_ref();
                 map.serialize_entry("version", &version.map(|version| version.number.json()))?;
                 map.serialize_entry("latest_version", &version.map(|version| version.latest.json()))?;
@@ -173,7 +176,8 @@ impl Serialize for Columns<'_> {
         let shape = |column: &Column| {
             json!({
                 "name": column.name, "description": column.description, "meta": column.meta,
-                "data_type": column.data_type, "constraints": [], "quote": column.quote,
+                "data_type": column.data_type,
+                "constraints": column.constraints.iter().map(Constraint::shape).collect::<Vec<_>>(), "quote": column.quote,
                 "config": {"meta": column.meta, "tags": column.tags}, "tags": column.tags,
                 "granularity": null, "doc_blocks": [],
             })

@@ -187,12 +187,14 @@ fn contract_changed(node: &Node, old: &Json) -> bool {
     let enforced = |contract: Option<&Json>| {
         contract.and_then(|contract| contract.get("enforced")).and_then(Json::as_bool).unwrap_or(false)
     };
-    let now = enforced(node.config.get("contract"));
-    if now != enforced(old.get("config").and_then(|config| config.get("contract"))) {
-        return true;
+    match (enforced(old.get("contract")), node.has_contract()) {
+        (false, false) => false,
+        (true, true) => {
+            let former = old.get("contract").and_then(|contract| contract.get("checksum")).and_then(Json::as_str);
+            former != node.contract_checksum.as_deref()
+        }
+        _ => true,
     }
-    let former = |column: &str| old.get("columns")?.get(column)?.get("data_type")?.as_str();
-    now && node.columns.values().any(|column| former(&column.name) != column.data_type.as_deref())
 }
 
 /// The contents themselves are compared: the checksum of a manifest that dbt wrote is another one.

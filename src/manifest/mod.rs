@@ -3,10 +3,12 @@
 //! `parse` fills a [`Manifest`], every later stage reads it, none changes it. It never sees a connection.
 
 mod config;
+mod constraint;
 mod node;
 mod unit_test;
 
 pub use config::{ConfigMap, Hook, Materialized, NodeConfig, OnSchemaChange};
+pub use constraint::{Constraint, ConstraintTarget, TargetCall};
 pub use node::{
     Column, DependsOn, DocBlock, MacroArgument, MacroEntry, Node, RefCall, Source, SourceCall, SourceFreshness,
     TestMetadata,

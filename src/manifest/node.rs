@@ -1,6 +1,7 @@
 //! The things that a manifest holds.
 
 use super::config::{ConfigMap, NodeConfig};
+use super::constraint::Constraint;
 use super::unit_test::UnitTest;
 use crate::diagnostic::{SourceFile, Span};
 use crate::name::{RelationName, ResourceType, UniqueId};
@@ -51,6 +52,10 @@ pub struct Node {
     pub description: String,
     /// Declared columns by name.
     pub columns: IndexMap<String, Column>,
+    /// Declared constraints of the model as a whole.
+    pub constraints: Vec<Constraint>,
+    /// dbt's checksum of the contract, where one is enforced.
+    pub contract_checksum: Option<String>,
     /// The properties file that describes the node: `shop://models/schema.yml`.
     pub patch_path: Option<String>,
     /// What it needs, found by parse.
@@ -111,6 +116,8 @@ pub struct Column {
     pub tags: Vec<String>,
     /// Whether the name must be quoted.
     pub quote: Option<bool>,
+    /// Declared constraints.
+    pub constraints: Vec<Constraint>,
 }
 
 /// The ids that a node needs.
@@ -329,6 +336,8 @@ impl Node {
             unrendered_config: ConfigMap::new(),
             description: String::new(),
             columns: IndexMap::new(),
+            constraints: vec![],
+            contract_checksum: None,
             patch_path: None,
             depends_on: DependsOn { nodes: parents.iter().map(|id| UniqueId::from(*id)).collect(), macros: vec![] },
             refs: vec![],

@@ -1,10 +1,12 @@
-//! Descriptions, with `{{ doc('…') }}` filled in.
+//! What properties files say of columns and of the whole: descriptions, with `{{ doc('…') }}` filled in, and
+//! constraints.
 
+use super::constraints;
 use super::host::{ParseHost, Surroundings};
 use crate::diagnostic::{Diagnostics, SourceFile, Span};
 use crate::jinja::{Engine, RenderContext, Template};
-use crate::manifest::Column;
-use crate::project::properties::ColumnProperties;
+use crate::manifest::{Column, Constraint};
+use crate::project::properties::{ColumnProperties, ConstraintProperties};
 use crate::template::has_jinja;
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -41,6 +43,11 @@ impl<'a> Descriptions<'a> {
         }
     }
 
+    /// Declared constraints as a manifest holds them.
+    pub(super) fn constraints(&self, declared: &[ConstraintProperties], found: &mut Diagnostics) -> Vec<Constraint> {
+        constraints::read(self.engine, self.surroundings, self.package, declared, found)
+    }
+
     /// Declared columns as a manifest holds them.
     pub(super) fn columns(
         &self,
@@ -56,6 +63,7 @@ impl<'a> Descriptions<'a> {
                 meta: column.meta.clone(),
                 tags: column.tags.clone(),
                 quote: column.quote,
+                constraints: self.constraints(&column.constraints, found),
             };
             (column.name.clone(), rendered)
         };

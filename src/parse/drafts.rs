@@ -171,6 +171,8 @@ pub fn blank(package: &str, kind: ResourceType, name: &str, file: &Arc<SourceFil
         unrendered_config: ConfigMap::new(),
         description: String::new(),
         columns: IndexMap::new(),
+        constraints: vec![],
+        contract_checksum: None,
         patch_path: None,
         depends_on: DependsOn::default(),
         refs: vec![],

@@ -7,6 +7,7 @@
 mod checks;
 mod config;
 mod config_types;
+mod constraints;
 mod docs;
 mod drafts;
 mod fixtures;

@@ -6,7 +6,7 @@ use super::drafts::Draft;
 use super::host::{Captured, ParseHost, Surroundings};
 use super::places::Places;
 use super::resolve::Gathered;
-use super::{config_types, names, warehouse};
+use super::{config_types, constraints, names, warehouse};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result, SourceFile, Span};
 use crate::jinja::context::{NodeContext, NodeHandle, TEST_ARGUMENTS, node_values, test_arguments};
 use crate::jinja::{Engine, RenderContext, Template};
@@ -67,7 +67,7 @@ impl Stage<'_> {
         if is_template && (has_jinja(&node.raw_code) || node.test.is_some()) {
             node = self.render_body(node, &host)?;
         }
-        let captured = host.take();
+        let mut captured = host.take();
         let merging = self.merge(&node, package, properties.map(|(described, _)| described), &config, &captured);
         let mut warnings = Diagnostics::new();
         node.unrendered_config = merging.unrendered;
@@ -76,7 +76,11 @@ impl Stage<'_> {
             let descriptions = Descriptions::new(self.engine, self.surroundings, package.name());
             node.description = descriptions.text(&described.description, &described.name_span, &mut warnings);
             node.columns = descriptions.columns(&described.columns, &described.name_span, &mut warnings);
+            node.constraints = descriptions.constraints(&described.constraints, &mut warnings);
             node.patch_path = Some(format!("{}://{path}", package.name()));
+            constraints::check(&node, described, &mut warnings);
+            constraints::references(&node, &mut captured);
+            node.contract_checksum = constraints::contract_checksum(&node);
         }
         let places = merging.places;
         let mut node = self.name(node, &host, captured, &places)?;
@@ -265,10 +269,10 @@ fn locate(node: &mut Node) {
     // The text of a generic test or of a snapshot in YAML is made up: people wrote the entry.
     let made_up = node.declared_at.file() != &file;
     for call in &mut node.refs {
-        call.span = if made_up { Some(declared.clone()) } else { places.reference(call) };
+        call.span = if made_up { Some(declared.clone()) } else { places.reference(call).or(call.span.take()) };
     }
     for call in &mut node.sources {
-        call.span = if made_up { Some(declared.clone()) } else { places.source(call) };
+        call.span = if made_up { Some(declared.clone()) } else { places.source(call).or(call.span.take()) };
     }
 }
 

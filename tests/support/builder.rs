@@ -215,6 +215,8 @@ fn node(build: &Build<'_>, warehouse: Warehouse) -> Node {
         unrendered_config: ConfigMap::new(),
         description: String::new(),
         columns: indexmap::IndexMap::new(),
+        constraints: vec![],
+        contract_checksum: None,
         patch_path: None,
         depends_on: DependsOn::default(),
         refs: vec![],

@@ -3,7 +3,9 @@
 use super::config::complete_config;
 use crate::jinja::from_json;
 use crate::jinja::value::{Dict, dict, list};
-use crate::manifest::{Column, ConfigMap, MacroEntry, Manifest, Materialized, Node, Source, SourceFreshness};
+use crate::manifest::{
+    Column, ConfigMap, Constraint, MacroEntry, Manifest, Materialized, Node, Source, SourceFreshness,
+};
 use crate::name::{ResourceType, UniqueId};
 use indexmap::IndexMap;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
@@ -120,6 +122,9 @@ pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Val
     LazyDict::value(move || {
         let Some(node) = handle.node() else { return Map::new() };
         let mut json = node_json(node);
+        if let NodeHandle::Manifest(manifest, _) = &handle {
+            point_foreign_keys(&mut json, node, manifest);
+        }
         if let Some(compiled) = &compiled {
             json.insert("compiled".into(), Json::Bool(true));
             json.insert("compiled_code".into(), Json::String(compiled.to_string()));
@@ -130,6 +135,23 @@ pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Val
         json.retain(|_, value| !value.is_null());
         json
     })
+}
+
+/// Foreign keys point to relations once it is known what they refer to.
+fn point_foreign_keys(json: &mut Map<String, Json>, node: &Node, manifest: &Manifest) {
+    let point = |shapes: Option<&mut Json>, constraints: &[Constraint]| {
+        let shapes = shapes.and_then(Json::as_array_mut).into_iter().flatten();
+        for (shape, constraint) in shapes.zip(constraints) {
+            if let Some(relation) = constraint.target(manifest, &node.package_name) {
+                shape["to"] = json!(relation.to_string());
+            }
+        }
+    };
+    point(json.get_mut("constraints"), &node.constraints);
+    for (name, column) in &node.columns {
+        let shape = json.get_mut("columns").and_then(|columns| columns.get_mut(name));
+        point(shape.and_then(|column| column.get_mut("constraints")), &column.constraints);
+    }
 }
 
 /// The parts of dbt's graph beside `nodes` and `sources`. strata does not read them, so they are empty.
@@ -191,7 +213,7 @@ pub fn node_json(node: &Node) -> Map<String, Json> {
     match node.resource_type {
         ResourceType::Model => json.extend(object(json!({
             "access": pick("access"), "defer_relation": null, "deprecation_date": null, "primary_key": [],
-            "constraints": config.get("constraints").filter(|given| !given.is_null()).unwrap_or(&json!([])),
+            "constraints": node.constraints.iter().map(Constraint::shape_of_model).collect::<Vec<_>>(),
             "version": node.version.as_ref().map(|version| version.number.json()),
             "latest_version": node.version.as_ref().map(|version| version.latest.json()),
             "time_spine": null, "batch": null,
@@ -281,7 +303,8 @@ fn columns_json(columns: &IndexMap<String, Column>) -> Json {
     let column = |column: &Column| {
         json!({
             "name": column.name, "description": column.description, "meta": column.meta,
-            "data_type": column.data_type, "constraints": [], "quote": column.quote,
+            "data_type": column.data_type,
+            "constraints": column.constraints.iter().map(Constraint::shape).collect::<Vec<_>>(), "quote": column.quote,
             "config": {"meta": column.meta, "tags": column.tags}, "tags": column.tags, "doc_blocks": [],
         })
     };

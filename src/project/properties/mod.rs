@@ -1,9 +1,11 @@
 //! Properties YAML (`schema.yml` and its like), typed.
 
+mod constraint;
 mod source;
 mod unit_test;
 mod version;
 
+pub use constraint::{ConstraintKind, ConstraintProperties};
 pub use source::{FreshnessProperties, SourceProperties, TableProperties, freshness_from_config};
 pub use unit_test::{
     FixtureFormat, FixtureProperties, GivenProperties, OverrideProperties, UnitTestProperties, VersionChoice,
@@ -14,6 +16,7 @@ use super::config::is_hook_key;
 use super::yaml::{self, Entry, Found, Reader, Yaml};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile, Span};
 use crate::template::{Templates, has_jinja};
+use constraint::Level;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
@@ -96,6 +99,8 @@ pub struct NodeProperties {
     pub unrendered_config: Map<String, Json>,
     /// Tests of the node as a whole, Jinja not rendered.
     pub data_tests: Vec<Yaml>,
+    /// Constraints of the model as a whole.
+    pub constraints: Vec<ConstraintProperties>,
     /// For snapshots in YAML: `ref('orders')`, and where it stands.
     pub relation: Option<(String, Span)>,
     /// For an entry under `versions:` of a model: which one. The rest is what is said of that version.
@@ -119,6 +124,8 @@ pub struct ColumnProperties {
     pub quote: Option<bool>,
     /// Tests of the column, Jinja not rendered.
     pub data_tests: Vec<Yaml>,
+    /// Constraints of the column.
+    pub constraints: Vec<ConstraintProperties>,
 }
 
 /// What is said of a macro.
@@ -235,6 +242,7 @@ fn read_node(section: Section, entry: &Yaml, written: &Yaml, found: &Found) -> V
         config,
         config_places,
         data_tests: read_tests(&mut reader),
+        constraints: if section == Section::Models { constraint::read_all(&mut reader, Level::Model) } else { vec![] },
         relation: reader.placed_text("relation").map(|(text, span)| (text, span.clone())),
         version: None,
     };
@@ -242,7 +250,7 @@ fn read_node(section: Section, entry: &Yaml, written: &Yaml, found: &Found) -> V
         Section::Models => (reader.sequence("versions"), reader.yaml("latest_version")),
         _ => (&[][..], None),
     };
-    for key in ["deprecation_date", "constraints", "time_spine", "semantic_model"] {
+    for key in ["deprecation_date", "time_spine", "semantic_model"] {
         reader.not_supported(key);
     }
     reader.ignore(&["quote_columns", "primary_key", "original_file_path"]);
@@ -317,8 +325,8 @@ fn read_column(column: &Yaml, found: &Found) -> Option<ColumnProperties> {
         tags,
         quote: reader.boolean("quote"),
         data_tests: read_tests(&mut reader),
+        constraints: constraint::read_all(&mut reader, Level::Column),
     };
-    reader.not_supported("constraints");
     reader.ignore(&["granularity", "policy_tags", "docs"]);
     reader.finish();
     Some(ColumnProperties { name: name?.0, ..properties })

@@ -1,5 +1,6 @@
 //! `versions:` of a model: one entry in a properties file, several models.
 
+use super::constraint::{self, Level};
 use super::{ColumnProperties, NodeProperties, optional_tests, read_column, read_config, unrendered_config};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::project::yaml::{Found, Reader, Yaml, YamlValue};
@@ -137,9 +138,11 @@ fn one(model: &NodeProperties, entry: &Yaml, written: &Yaml, version: ModelVersi
     merged.span = entry.span.clone();
     let defined_in = reader.text("defined_in").unwrap_or_else(|| format!("{}_{}", model.name, version.suffix()));
     merged.version = Some(VersionProperties { version, defined_in });
-    for key in ["constraints", "deprecation_date"] {
-        reader.not_supported(key);
+    let constraints = constraint::read_all(&mut reader, Level::Model);
+    if !constraints.is_empty() {
+        merged.constraints = constraints;
     }
+    reader.not_supported("deprecation_date");
     reader.finish();
     merged
 }

@@ -69,7 +69,7 @@ impl Constraint {
         Some(written.trim().to_owned())
     }
 
-    fn of_model(&self) -> Option<String> {
+    fn of_model(&self, warehouse: Warehouse) -> Option<String> {
         let prefix = self.name.as_ref().map(|name| format!("constraint {name} ")).unwrap_or_default();
         let columns = self.columns.join(", ");
         let expression = self.expression.as_deref();
@@ -79,9 +79,9 @@ impl Constraint {
             "unique" => format!("{prefix}unique{spaced} ({columns})"),
             "primary_key" => format!("{prefix}primary key{spaced} ({columns})"),
             "foreign_key" => {
-                let target = match &self.to {
-                    Some(to) if !self.to_columns.is_empty() => format!("{to} ({})", self.to_columns.join(", ")),
-                    _ => expression?.to_owned(),
+                let target = match self.target(warehouse) {
+                    Some(target) => target,
+                    None => expression?.to_owned(),
                 };
                 format!("{prefix}foreign key ({columns}) references {target}")
             }
@@ -146,7 +146,7 @@ impl Call<'_, '_, '_, '_> {
         for constraint in constraints.try_iter()? {
             let constraint = Constraint::read(&constraint)?;
             if self.takes(&constraint)? {
-                written.extend(constraint.of_model().map(Value::from));
+                written.extend(constraint.of_model(self.adapter.warehouse).map(Value::from));
             }
         }
         Ok(list(written))

@@ -247,6 +247,8 @@ impl Stage {
             unrendered_config: ConfigMap::new(),
             description: "All orders".to_owned(),
             columns: indexmap::IndexMap::new(),
+            constraints: vec![],
+            contract_checksum: None,
             patch_path: None,
             depends_on: DependsOn::default(),
             refs: vec![],
