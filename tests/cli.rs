@@ -295,20 +295,6 @@ fn quoting_of_the_project_is_for_models_and_hooks_are_compiled_too() {
 }
 
 #[test]
-fn batches_that_strata_does_not_have_are_said() {
-    let stage = Stage::shop();
-    let config = "materialized='incremental', incremental_strategy='microbatch', event_time='at', batch_size='day', begin='2024-01-01'";
-    stage.write(
-        "models/events.sql",
-        &format!("{{{{ config({config}) }}}}\nselect 1 as id, timestamp '2024-01-01' as at\n"),
-    );
-    let first = stage.run(&["run", "-s", "events"]);
-    assert!(first.code == 0 && first.stdout.contains("`events` is built whole, not in batches"), "{}", first.shown());
-    let second = stage.run(&["run", "-s", "events"]);
-    assert!(second.code == 1 && second.stdout.contains("microbatch"), "{}", second.shown());
-}
-
-#[test]
 fn a_killed_run_is_gone_on_with() {
     let stage = Stage::shop();
     assert_eq!(stage.run(&["run", "--vars", "{a: 1}", "-q"]).code, 1, "there is no seed table yet");

@@ -13,6 +13,7 @@ mod incremental;
 mod jinja;
 mod kill;
 mod macros;
+mod microbatch;
 mod pipeline;
 mod scd2;
 mod snapshots;

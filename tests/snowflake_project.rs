@@ -31,7 +31,7 @@ impl Shop {
     fn build(&self, day: u8) -> BTreeMap<String, String> {
         let results = self.directory.path().join("target/run_results.json");
         let output = Command::new(env!("CARGO_BIN_EXE_strata"))
-            .args(["build", "--exclude", "incremental_microbatch", "--vars", &format!("day: {day}")])
+            .args(["build", "--vars", &format!("day: {day}")])
             .current_dir(self.directory.path())
             .env("STAGE_PORT", self.stage.port.to_string())
             .env("STAGE_DATABASE", DATABASE)

@@ -8,9 +8,6 @@
   {%- set rebuild = existing_relation is not none and (should_full_refresh() or not existing_relation.is_table) -%}
   {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
   {%- set grant_config = config.get('grants') -%}
-  {%- if existing_relation is none or rebuild -%}
-    {%- do warn_of_whole_microbatch() -%}
-  {%- endif -%}
   {{ run_hooks(pre_hooks, inside_transaction=false) }}
   {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
@@ -63,11 +60,4 @@
     'dest_columns': dest_columns,
     'incremental_predicates': config.get('predicates', none) or config.get('incremental_predicates', none)
   })) }}
-{% endmacro %}
-
-{#- A model of the strategy microbatch that is not built in batches is told of. -#}
-{% macro warn_of_whole_microbatch() %}
-  {%- if config.get('incremental_strategy') == 'microbatch' -%}
-    {%- do exceptions.warn('`' ~ model.name ~ '` is built whole, not in batches: strata has no microbatch runs yet') -%}
-  {%- endif -%}
 {% endmacro %}

@@ -3,11 +3,12 @@
 
 use super::{Invocation, cannot_write, timestamp};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::manifest::{Batch, BatchResults};
 use crate::name::UniqueId;
 use crate::run::event::NodeResult;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -30,11 +31,34 @@ pub struct JournalHead {
     pub selected: Vec<UniqueId>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct FinishedLine {
     unique_id: UniqueId,
     status: String,
     finished_at: String,
+}
+
+/// The batches that a model is to be built in.
+#[derive(Debug, Serialize)]
+struct BatchesLine<'a> {
+    unique_id: &'a UniqueId,
+    batches: &'a BatchResults,
+}
+
+/// A batch that was built.
+#[derive(Debug, Serialize)]
+struct BuiltLine<'a> {
+    unique_id: &'a UniqueId,
+    built: Batch,
+}
+
+/// Any line but the first. Each kind has a key of its own.
+#[derive(Debug, Deserialize)]
+struct AnyLine {
+    unique_id: UniqueId,
+    status: Option<String>,
+    batches: Option<BatchResults>,
+    built: Option<Batch>,
 }
 
 /// The journal of the run that is going on.
@@ -61,6 +85,27 @@ impl Journal {
         attempt().map(|file| Self { file: Mutex::new(file) }).map_err(|error| cannot_write(&path, &error))
     }
 
+    /// Notes which batches a model is about to be built in; the line is on disk when this returns.
+    /// `batches.failed` are those, `batches.successful` what former runs have built of the same plan.
+    pub fn planned(
+        &self,
+        invocation: &Invocation,
+        unique_id: &UniqueId,
+        batches: &BatchResults,
+    ) -> Result<(), Diagnostic> {
+        self.line(invocation, &BatchesLine { unique_id, batches })
+    }
+
+    /// Notes that a batch was built; the line is on disk when this returns.
+    pub fn built(&self, invocation: &Invocation, unique_id: &UniqueId, batch: Batch) -> Result<(), Diagnostic> {
+        self.line(invocation, &BuiltLine { unique_id, built: batch })
+    }
+
+    fn line(&self, invocation: &Invocation, line: &impl Serialize) -> Result<(), Diagnostic> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        write_line(&mut file, line).map_err(|error| cannot_write(&invocation.in_target(FILE_NAME), &error))
+    }
+
     /// Notes that a node ended; the line is on disk when this returns.
     pub fn finished(&self, invocation: &Invocation, result: &NodeResult) -> Result<(), Diagnostic> {
         let line = FinishedLine {
@@ -68,8 +113,7 @@ impl Journal {
             status: result.status.as_str().to_owned(),
             finished_at: timestamp(invocation.now()),
         };
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        write_line(&mut file, &line).map_err(|error| cannot_write(&invocation.in_target(FILE_NAME), &error))
+        self.line(invocation, &line)
     }
 }
 
@@ -87,6 +131,8 @@ pub struct PreviousJournal {
     pub head: JournalHead,
     /// dbt's word for how each node ended that came to an end.
     pub finished: BTreeMap<UniqueId, String>,
+    /// Of models that were being built in batches: which were built, and as failed which were not.
+    pub batches: BTreeMap<UniqueId, BatchResults>,
 }
 
 /// Reads the journal of a target directory; none where there is none. A line that was torn when the process was
@@ -109,17 +155,34 @@ pub fn read_journal(target: &Path) -> Result<Option<PreviousJournal>, Diagnostic
     };
     let head: JournalHead = serde_json::from_str(first).map_err(|error| unusable("a first line", &error))?;
     let mut finished = BTreeMap::new();
+    let mut batches: BTreeMap<UniqueId, BatchResults> = BTreeMap::new();
+    let mut built: BTreeMap<UniqueId, BTreeSet<Batch>> = BTreeMap::new();
     for line in lines {
-        let line: FinishedLine = serde_json::from_str(line).map_err(|error| unusable("a line", &error))?;
-        finished.insert(line.unique_id, line.status);
+        let line: AnyLine = serde_json::from_str(line).map_err(|error| unusable("a line", &error))?;
+        if let Some(planned) = line.batches {
+            batches.insert(line.unique_id.clone(), planned);
+        }
+        if let Some(batch) = line.built {
+            built.entry(line.unique_id.clone()).or_default().insert(batch);
+        }
+        if let Some(status) = line.status {
+            finished.insert(line.unique_id, status);
+        }
     }
-    Ok(Some(PreviousJournal { head, finished }))
+    for (id, built) in built {
+        if let Some(results) = batches.get_mut(&id) {
+            results.failed.retain(|batch| !built.contains(batch));
+            results.successful.extend(built);
+        }
+    }
+    Ok(Some(PreviousJournal { head, finished, batches }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
     use super::*;
+    use crate::manifest::{BatchSize, parse_time};
     use crate::run::event::{Status, Timing};
     use std::fs::OpenOptions;
 
@@ -135,6 +198,7 @@ mod tests {
             thread: 1,
             compiled_code: None,
             executed_code: None,
+            batches: None,
         }
     }
 
@@ -153,11 +217,19 @@ mod tests {
         };
         let journal = Journal::begin(&invocation, &head).expect("begun");
         journal.finished(&invocation, &result("model.shop.a", Status::Success)).expect("noted");
+        let at = |text: &str| parse_time(text).expect("a time");
+        let days = BatchSize::Day.batches(at("2024-01-01"), at("2024-01-04"));
+        let (id, before) = ("model.shop.b".into(), Batch::new(at("2023-12-31"), at("2024-01-01")));
+        let planned = BatchResults { successful: vec![before], failed: days.clone() };
+        journal.planned(&invocation, &id, &planned).expect("noted");
+        journal.built(&invocation, &id, days[1]).expect("noted");
         let mut file = OpenOptions::new().append(true).open(target.join(FILE_NAME)).expect("opened");
         file.write_all(br#"{"unique_id":"model.shop.b","sta"#).expect("torn");
         let read = read_journal(&target).expect("readable").expect("there");
         assert_eq!(read.head, head);
         assert_eq!(read.finished, BTreeMap::from([("model.shop.a".into(), "success".to_owned())]));
+        let left = BatchResults { successful: vec![before, days[1]], failed: vec![days[0], days[2]] };
+        assert_eq!(read.batches, BTreeMap::from([(id, left)]));
     }
 
     #[test]

@@ -271,6 +271,7 @@ mod tests {
             thread: 1,
             compiled_code: code.map(str::to_owned),
             executed_code: None,
+            batches: None,
         };
         let document = written(&[
             result("model.shop.stg_orders", Status::Success, Some("select 1")),

@@ -2,6 +2,7 @@
 //! selectors `result:` and `state:`.
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::manifest::BatchResults;
 use crate::name::UniqueId;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -28,8 +29,11 @@ pub struct PreviousRun {
 pub struct PreviousResult {
     /// The node.
     pub unique_id: UniqueId,
-    /// dbt's word, also those that strata itself never writes (`runtime error`, `partial success`).
+    /// dbt's word, also those that strata itself never writes (`runtime error`).
     pub status: String,
+    /// Of a model that was built in batches: which were built.
+    #[serde(default)]
+    pub batch_results: Option<BatchResults>,
 }
 
 #[derive(Deserialize)]

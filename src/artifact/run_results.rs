@@ -52,7 +52,7 @@ fn shape(manifest: &Manifest, invocation: &Invocation, result: &NodeResult) -> V
         "compiled": (has_code || node.is_none()).then_some(result.compiled_code.is_some()),
         "compiled_code": result.compiled_code.as_ref().filter(|_| has_code),
         "relation_name": node.and_then(|node| node.relation_name.as_ref()).map(ToString::to_string),
-        "batch_results": null,
+        "batch_results": result.batches,
     })
 }
 
@@ -94,6 +94,7 @@ mod tests {
             thread: 1,
             compiled_code: None,
             executed_code: None,
+            batches: None,
         };
         let mut seed = result("seed.shop.orders", Status::Success);
         seed.message = Some("INSERT 3".into());

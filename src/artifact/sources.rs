@@ -121,6 +121,7 @@ mod tests {
             thread: 1,
             compiled_code: None,
             executed_code: None,
+            batches: None,
         };
         SourceResult { result, measured }
     }

@@ -3,6 +3,7 @@
 use super::{Invocation, cannot_write};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::Node;
+use crate::run::event::BatchEnd;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -28,20 +29,33 @@ impl TargetTree {
         self.write("run", node, sql)
     }
 
-    fn write(&self, tree: &str, node: &Node, sql: &str) -> Result<(), Diagnostic> {
-        if sql.is_empty() {
-            return Ok(());
-        }
-        let path = self.target.join(tree).join(relative_output_path(node));
-        let attempt = || {
-            if let Some(directory) = path.parent() {
-                fs::create_dir_all(directory)?;
+    /// Keeps the SQL of a batch, as compiled and as it was run.
+    pub fn write_batch(&self, node: &Node, end: &BatchEnd) -> Result<(), Diagnostic> {
+        for (tree, sql) in [("compiled", &end.compiled_code), ("run", &end.executed_code)] {
+            if let Some(sql) = sql {
+                write_at(&self.target.join(tree).join(batch_output_path(node, &end.step.label())), sql)?;
             }
-            // For people to read: not worth a flush to disk a model, unlike the artifacts that tools rely on.
-            fs::write(&path, sql)
-        };
-        attempt().map_err(|error| cannot_write(&path, &error))
+        }
+        Ok(())
     }
+
+    fn write(&self, tree: &str, node: &Node, sql: &str) -> Result<(), Diagnostic> {
+        write_at(&self.target.join(tree).join(relative_output_path(node)), sql)
+    }
+}
+
+fn write_at(path: &Path, sql: &str) -> Result<(), Diagnostic> {
+    if sql.is_empty() {
+        return Ok(());
+    }
+    let attempt = || {
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        // For people to read: not worth a flush to disk a model, unlike the artifacts that tools rely on.
+        fs::write(path, sql)
+    };
+    attempt().map_err(|error| cannot_write(path, &error))
 }
 
 /// Where a node's SQL lies within `compiled/` or `run/`: `<package>/<path of its file>`, and below that the
@@ -61,6 +75,13 @@ pub fn relative_output_path(node: &Node) -> PathBuf {
         path.extend(inside(own));
     }
     path
+}
+
+/// Where the SQL of a batch lies: in a directory named after the model, `daily/daily_2024-01-31.sql`.
+fn batch_output_path(node: &Node, label: &str) -> PathBuf {
+    let path = relative_output_path(node);
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(&stem).join(format!("{stem}_{label}.sql"))
 }
 
 /// The parts of a path that lead down: a name can never lead out of the target directory.
@@ -84,6 +105,7 @@ mod tests {
         let mut hook = fixture::node(ResourceType::Operation, "h", "hooks/shop-on-run-start-0.sql", "");
         hook.original_file_path = "./dbt_project.yml".into();
         assert_eq!(relative_output_path(&hook), Path::new("shop/dbt_project.yml/hooks/shop-on-run-start-0.sql"));
+        assert_eq!(batch_output_path(&model, "2024-01-31"), Path::new("shop/models/staging/stg/stg_2024-01-31.sql"));
         let mut escaping = fixture::node(ResourceType::Model, "x", "x.sql", "");
         escaping.original_file_path = "../../etc/x.sql".into();
         assert_eq!(relative_output_path(&escaping), Path::new("shop/etc/x.sql"));

@@ -4,6 +4,8 @@
 
 pub use super::global::{FlagsWithoutEffect, GlobalArguments, LogFormat, LogLevel};
 
+use crate::manifest::parse_time;
+use chrono::{DateTime, Utc};
 use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -62,7 +64,7 @@ pub enum Verb {
     Test(TestArguments),
     /// Load the CSV files of the project
     #[command(after_help = "Example:\n  strata seed --full-refresh")]
-    Seed(RunArguments),
+    Seed(SeedArguments),
     /// Take the snapshots: keep what changed as new versions
     #[command(after_help = "Example:\n  strata snapshot -s customers_snapshot")]
     Snapshot(SnapshotArguments),
@@ -230,6 +232,22 @@ pub struct FullRefresh {
     pub no_full_refresh: bool,
 }
 
+/// `--event-time-start` and `--event-time-end`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EventTimes {
+    /// Build models of the strategy microbatch from this time on (a date, or a date and a time; UTC)
+    #[arg(long, env = "DBT_EVENT_TIME_START", value_name = "TIME", help_heading = "Run", value_parser = event_time, requires = "event_time_end")]
+    pub event_time_start: Option<DateTime<Utc>>,
+    /// … and up to this time, which is not part of it any more
+    #[arg(long, env = "DBT_EVENT_TIME_END", value_name = "TIME", help_heading = "Run", value_parser = event_time, requires = "event_time_start")]
+    pub event_time_end: Option<DateTime<Utc>>,
+}
+
+fn event_time(text: &str) -> Result<DateTime<Utc>, String> {
+    parse_time(text)
+        .ok_or_else(|| "expected a date (2024-01-31), or a date and a time (2024-01-31T12:00:00)".to_owned())
+}
+
 /// `--store-failures`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StoreFailures {
@@ -339,9 +357,23 @@ pub enum CompileOutput {
     Json,
 }
 
-/// `run` and `seed`.
+/// `run`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArguments {
+    /// Which nodes.
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Whether everything is built anew.
+    #[command(flatten)]
+    pub full_refresh: FullRefresh,
+    /// Which batches.
+    #[command(flatten)]
+    pub event_times: EventTimes,
+}
+
+/// `seed`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SeedArguments {
     /// Which nodes.
     #[command(flatten)]
     pub selection: SelectionArguments,
@@ -384,6 +416,9 @@ pub struct BuildArguments {
     /// Whether everything is built anew.
     #[command(flatten)]
     pub full_refresh: FullRefresh,
+    /// Which batches.
+    #[command(flatten)]
+    pub event_times: EventTimes,
     /// Whether failing rows are kept.
     #[command(flatten)]
     pub store_failures: StoreFailures,

@@ -145,6 +145,7 @@ fn keep(context: &Context, workspace: &Workspace, compiled: &[CompiledNode]) -> 
             thread: 1,
             compiled_code: Some(one.sql.to_string()),
             executed_code: None,
+            batches: None,
         });
     }
     if context.settings.write_json {

@@ -1,20 +1,22 @@
 //! The verbs that run nodes: `run`, `test`, `seed`, `snapshot`, `build`.
 
 use super::arguments::{
-    Arguments, BuildArguments, FullRefresh, ResourceTypeArguments, SelectionArguments, StoreFailures, TestArguments,
-    Verb,
+    Arguments, BuildArguments, EventTimes, FullRefresh, ResourceTypeArguments, SelectionArguments, StoreFailures,
+    TestArguments, Verb,
 };
 use super::warehouse::Warehouse;
 use super::workspace::{VerbFlags, Workspace};
 use super::{Context, Outcome, interrupt};
 use crate::artifact::{Invocation, Journal, JournalHead, TargetTree, write_manifest, write_run_results};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
-use crate::manifest::{Manifest, Materialized};
+use crate::manifest::{Batch, BatchResults, Manifest, Materialized};
 use crate::name::{ResourceType, UniqueId};
 use crate::report::Reporter;
-use crate::run::event::{Emit, Event, NodeResult};
+use crate::run::event::{BatchEnd, Emit, Event, NodeResult, Status};
 use crate::run::{Listener, RunOptions, Setup, Sources, execute as run_nodes};
-use std::collections::BTreeSet;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,6 +36,10 @@ pub(super) struct Request {
     all: &'static [ResourceType],
     /// What was typed after the program's name.
     pub(super) typed: Vec<String>,
+    /// The span for which models are built in batches.
+    event_times: Option<Batch>,
+    /// What a former run left undone, and when it began.
+    former: Option<(DateTime<Utc>, BTreeMap<UniqueId, BatchResults>)>,
 }
 
 impl Request {
@@ -47,7 +53,7 @@ impl Request {
             Verb::Test(TestArguments { selection, kinds, store_failures }) => {
                 (selection, Some(kinds), None, Some(store_failures), TESTS)
             }
-            Verb::Build(BuildArguments { selection, kinds, full_refresh, store_failures }) => {
+            Verb::Build(BuildArguments { selection, kinds, full_refresh, store_failures, .. }) => {
                 (selection, Some(kinds), Some(full_refresh), Some(store_failures), EVERYTHING)
             }
             other => {
@@ -55,11 +61,17 @@ impl Request {
                 return Err(Diagnostic::error(Code::Usage, format!("`strata {name}` runs no nodes")));
             }
         };
+        let event_times = match &arguments.verb {
+            Verb::Run(given) => event_times(&given.event_times)?,
+            Verb::Build(given) => event_times(&given.event_times)?,
+            _ => None,
+        };
+        let shown = |at: fn(&Batch) -> DateTime<Utc>| json!(event_times.as_ref().map(at).map(|at| at.to_rfc3339()));
         let flags = VerbFlags {
             full_refresh: refresh.is_some_and(|given: &FullRefresh| settings.full_refresh(given)),
             store_failures: store.and_then(|given: &StoreFailures| given.store_failures).unwrap_or(false),
             introspect: true,
-            ..VerbFlags::default()
+            more: vec![("event_time_start", shown(Batch::start)), ("event_time_end", shown(Batch::end))],
         };
         Ok(Self {
             verb: arguments.verb.name(),
@@ -68,8 +80,27 @@ impl Request {
             kinds: kinds.cloned().unwrap_or_default(),
             all,
             typed: settings.typed.clone(),
+            event_times,
+            former: None,
         })
     }
+}
+
+impl Request {
+    /// The same, going on with a run that began at a time and left batches of models undone.
+    pub(super) fn going_on(self, since: DateTime<Utc>, batches: BTreeMap<UniqueId, BatchResults>) -> Self {
+        Self { former: Some((since, batches)), ..self }
+    }
+}
+
+/// The span of event time that was asked for.
+fn event_times(given: &EventTimes) -> Result<Option<Batch>, Diagnostic> {
+    let (Some(start), Some(end)) = (given.event_time_start, given.event_time_end) else { return Ok(None) };
+    if start >= end {
+        let message = "--event-time-start must be before --event-time-end";
+        return Err(Diagnostic::error(Code::Usage, message));
+    }
+    Ok(Some(Batch::new(start, end)))
 }
 
 /// Selects and runs.
@@ -142,7 +173,10 @@ fn is_translated(workspace: &Workspace, order: &[UniqueId]) -> bool {
 fn options(context: &Context, workspace: &Workspace, request: &Request) -> RunOptions {
     let tests_gate = request.verb == "build";
     let full_refresh = request.flags.full_refresh;
-    RunOptions { full_refresh, tests_gate, ..run_options(context, workspace, request.verb) }
+    let plain = run_options(context, workspace, request.verb);
+    let (batches_until, former_batches) = request.former.clone().unwrap_or((plain.batches_until, BTreeMap::new()));
+    let event_times = request.event_times;
+    RunOptions { full_refresh, tests_gate, event_times, batches_until, former_batches, ..plain }
 }
 
 /// What every verb that works in the warehouse asks for, the flags of its own left out.
@@ -164,6 +198,9 @@ pub(super) fn run_options(context: &Context, workspace: &Workspace, verb: &str) 
         invocation_id: workspace.invocation.id.clone(),
         started_at: workspace.invocation.started_at,
         sources,
+        event_times: None,
+        batches_until: workspace.invocation.started_at,
+        former_batches: BTreeMap::new(),
     }
 }
 
@@ -200,11 +237,38 @@ impl Books {
     fn emit(self: &Arc<Self>) -> Emit {
         let books = Arc::clone(self);
         Arc::new(move |event| {
-            if let Event::NodeFinished { result, .. } = &event {
-                books.keep(result);
+            match &event {
+                Event::NodeFinished { result, .. } => books.keep(result),
+                Event::BatchesPlanned { unique_id, batches } => {
+                    books.complain(books.journal.planned(&books.invocation, unique_id, batches));
+                }
+                Event::BatchFinished(end) => books.keep_batch(end),
+                _ => {}
             }
             books.reporter.hear(&event);
         })
+    }
+
+    fn keep_batch(&self, end: &BatchEnd) {
+        if end.status == Status::Success {
+            self.complain(self.journal.built(&self.invocation, &end.unique_id, end.step.batch));
+        }
+        if let Some(node) = self.manifest.nodes.get(&end.unique_id) {
+            self.complain(self.tree.write_batch(node, end));
+        }
+    }
+
+    /// Tells what could not be kept, once: a full disk would else be told once a node.
+    fn complain(&self, kept: Result<(), Diagnostic>) {
+        let mut found = Diagnostics::new();
+        found.keep(kept.map_err(Diagnostics::from));
+        self.tell(&found);
+    }
+
+    fn tell(&self, found: &Diagnostics) {
+        if !found.is_empty() && !self.complained.swap(true, Ordering::Relaxed) {
+            self.reporter.found(found);
+        }
     }
 
     fn keep(&self, result: &NodeResult) {
@@ -219,9 +283,6 @@ impl Books {
                 found.keep(self.tree.write_run(node, sql).map_err(Diagnostics::from));
             }
         }
-        // A full disk would else be told once a node.
-        if !found.is_empty() && !self.complained.swap(true, Ordering::Relaxed) {
-            self.reporter.found(&found);
-        }
+        self.tell(&found);
     }
 }

@@ -7,11 +7,13 @@ use super::workspace::Workspace;
 use super::{Context, Outcome, reporter};
 use crate::artifact::{PreviousJournal, PreviousRun, read_journal, read_previous_run};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
+use crate::manifest::BatchResults;
 use crate::name::UniqueId;
 use crate::project::load;
 use crate::report::Product;
+use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +25,10 @@ struct Former {
     typed: Vec<String>,
     left: BTreeSet<UniqueId>,
     total: usize,
+    /// When it began, as far as that is known.
+    started_at: Option<DateTime<Utc>>,
+    /// The batches of models that were built in part.
+    batches: BTreeMap<UniqueId, BatchResults>,
 }
 
 /// Goes on with the run whose traces lie in the target directory or in `--state`.
@@ -50,6 +56,8 @@ pub(super) fn retry(context: &Context, given: &Arguments, retry: &RetryArguments
             .note(names.join(", "));
         again.context.tolerate(found.into())?;
     }
+    let started_at = former.started_at.unwrap_or(workspace.invocation.started_at);
+    let request = request.going_on(started_at, former.batches);
     execute_selected(&again.context, &workspace, &request, left)
 }
 
@@ -84,7 +92,14 @@ fn from_journal(journal: PreviousJournal, warnings_too: bool) -> Former {
     let total = journal.head.selected.len();
     let finished = journal.finished;
     let is_left = |id: &UniqueId| finished.get(id).is_none_or(|status| is_left(status, warnings_too));
-    Former { typed: journal.head.arguments, left: journal.head.selected.into_iter().filter(is_left).collect(), total }
+    let batches = journal.batches.into_iter().filter(|(_, batches)| !batches.failed.is_empty()).collect();
+    Former {
+        typed: journal.head.arguments,
+        left: journal.head.selected.into_iter().filter(is_left).collect(),
+        total,
+        started_at: Some(journal.head.started_at),
+        batches,
+    }
 }
 
 fn from_results(run: PreviousRun, warnings_too: bool) -> Former {
@@ -101,8 +116,15 @@ fn from_results(run: PreviousRun, warnings_too: bool) -> Former {
         typed.push("--full-refresh".to_owned());
     }
     let total = run.results.len();
-    let left = run.results.into_iter().filter(|result| is_left(&result.status, warnings_too));
-    Former { typed, left: left.map(|result| result.unique_id).collect(), total }
+    let mut batches = BTreeMap::new();
+    let mut left = BTreeSet::new();
+    for result in run.results.into_iter().filter(|result| is_left(&result.status, warnings_too)) {
+        if let Some(results) = result.batch_results.filter(|results| !results.failed.is_empty()) {
+            batches.insert(result.unique_id.clone(), results);
+        }
+        left.insert(result.unique_id);
+    }
+    Former { typed, left, total, started_at: run.generated_at, batches }
 }
 
 /// The former command line, with what was typed for `retry` on top of it.
@@ -177,7 +199,6 @@ mod tests {
     use super::*;
     use crate::artifact::{JournalHead, PreviousResult};
     use serde_json::json;
-    use std::collections::BTreeMap;
 
     fn names(former: &Former) -> Vec<&str> {
         former.left.iter().map(UniqueId::as_str).collect()
@@ -198,6 +219,7 @@ mod tests {
                 ("b".into(), "error".into()),
                 ("c".into(), "warn".into()),
             ]),
+            batches: BTreeMap::new(),
         };
         assert_eq!(names(&from_journal(journal.clone(), false)), ["b", "d"]);
         assert_eq!(names(&from_journal(journal, true)), ["b", "c", "d"]);
@@ -205,7 +227,11 @@ mod tests {
 
     #[test]
     fn the_results_of_dbt_give_command_and_flags() {
-        let result = |id: &str, status: &str| PreviousResult { unique_id: id.into(), status: status.into() };
+        let result = |id: &str, status: &str| PreviousResult {
+            unique_id: id.into(),
+            status: status.into(),
+            batch_results: None,
+        };
         let run = PreviousRun {
             invocation_id: None,
             generated_at: None,

@@ -28,8 +28,6 @@ const FLAGS: &[(&str, Option<&str>)] = &[
     ("--no-favor-state", None),
     ("--empty", Some("`strata compile` checks the SQL without running it")),
     ("--sample", None),
-    ("--event-time-start", None),
-    ("--event-time-end", None),
     ("--warn-error-options", Some("use --warn-error, or --strict for what is doubtful in the project")),
     ("--macro-debugging", None),
     ("--record-timing-info", None),
@@ -54,16 +52,8 @@ const FLAGS: &[(&str, Option<&str>)] = &[
 ];
 
 /// Environment variables that switch on what is not built.
-const VARIABLES: &[&str] = &[
-    "DBT_DEFER",
-    "DBT_DEFER_STATE",
-    "DBT_FAVOR_STATE",
-    "DBT_EMPTY",
-    "DBT_SAMPLE",
-    "DBT_EVENT_TIME_START",
-    "DBT_EVENT_TIME_END",
-    "DBT_WARN_ERROR_OPTIONS",
-];
+const VARIABLES: &[&str] =
+    &["DBT_DEFER", "DBT_DEFER_STATE", "DBT_FAVOR_STATE", "DBT_EMPTY", "DBT_SAMPLE", "DBT_WARN_ERROR_OPTIONS"];
 
 /// What to say where clap does not know a command or flag that dbt has.
 pub(super) fn explain(error: &clap::Error) -> Option<Diagnostic> {

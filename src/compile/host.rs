@@ -5,10 +5,12 @@ use super::{Compiler, Messages, Surroundings};
 use crate::adapter::{Relation, RelationType, Table};
 use crate::diagnostic::{Code, Span, nearest};
 use crate::jinja::host::{Host, HostError, Phase, Session};
-use crate::manifest::{ConfigMap, Manifest, Node, RefCall, SourceCall};
-use crate::name::{Quoting, RelationName, ResourceType, UniqueId};
+use crate::manifest::{Column, ConfigMap, EventWindow, Manifest, Node, NodeConfig, RefCall, SourceCall};
+use crate::name::{Quoting, RelationName, ResourceType, UniqueId, quote_identifier};
 use crate::project::Project;
 use crate::template::SECRET_PREFIX;
+use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +27,12 @@ pub enum Message {
     /// `exceptions.warn()`.
     Warning(String),
     /// `write()`: the SQL that builds the node.
-    Written(String),
+    Written {
+        /// The statement.
+        sql: String,
+        /// When the batch begins that it builds, where the model is built in batches.
+        batch: Option<DateTime<Utc>>,
+    },
 }
 
 /// A relation that stands in for a source: the batch that was just fetched from it.
@@ -109,6 +116,16 @@ impl NodeHost {
 
     fn say(&self, message: Message) {
         (self.messages)(self.node.as_ref(), message);
+    }
+
+    /// The rows of an input that count: those of the batch that is built.
+    fn window(&self, config: &NodeConfig, columns: &IndexMap<String, Column>) -> Option<EventWindow> {
+        let field = config.text("event_time").filter(|_| self.doubles.is_none())?;
+        let is_filtered = matches!(self.this_node()?.resource_type, ResourceType::Model | ResourceType::Snapshot);
+        let span = self.surroundings.batch.filter(|_| is_filtered)?.batch;
+        let is_quoted = columns.get(field).and_then(|column| column.quote).unwrap_or(false);
+        let field = if is_quoted { quote_identifier(field) } else { field.to_owned() };
+        Some(EventWindow { field, span })
     }
 
     /// dbt builds the DAG from what parse saw: a reference that only shows up now could run too early.
@@ -201,6 +218,16 @@ impl Host for NodeHost {
         }
     }
 
+    fn window_of_reference(&self, call: &RefCall) -> Option<EventWindow> {
+        let target = self.manifest.find_reference(call, self.package())?;
+        self.window(&target.config, &target.columns)
+    }
+
+    fn window_of_source(&self, call: &SourceCall) -> Option<EventWindow> {
+        let source = self.manifest.find_source(&call.source_name, &call.table_name)?;
+        self.window(&source.config, &source.columns)
+    }
+
     fn configure(&self, _values: ConfigMap, _span: Option<Span>) -> Result<(), HostError> {
         Ok(())
     }
@@ -261,7 +288,8 @@ impl Host for NodeHost {
         if let Some(session) = &self.surroundings.session {
             session.main_follows(sql);
         }
-        self.say(Message::Written(sql.to_owned()));
+        let batch = self.surroundings.batch.map(|step| step.batch.start());
+        self.say(Message::Written { sql: sql.to_owned(), batch });
     }
 
     fn seed(&self) -> Result<Arc<Table>, HostError> {

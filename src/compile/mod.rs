@@ -17,7 +17,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile, Span}
 use crate::jinja::context::{self, NodeContext, NodeHandle, RunEnd, Warehouse};
 use crate::jinja::host::{Host, Session};
 use crate::jinja::{Engine, RenderContext, RenderMap, Template, Value, from_json};
-use crate::manifest::{Manifest, Node};
+use crate::manifest::{BatchStep, Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
 use crate::project::Project;
 use crate::sql::{self, Dialect};
@@ -101,6 +101,8 @@ pub struct Surroundings {
     pub thread: String,
     /// What hooks at the end of a run see.
     pub run_end: Option<RunEnd>,
+    /// The batch that is built, where the model is built in batches.
+    pub batch: Option<BatchStep>,
 }
 
 /// The outermost step of a finding's chain: the node that was rendered, with its place where its text is not written
@@ -261,7 +263,14 @@ impl Compiler {
         let values = self.own_values(node, compiled, surroundings, more);
         let package = node.map_or_else(|| self.project.name(), |node| &node.package_name);
         let host: Arc<dyn Host> = Arc::clone(host) as Arc<dyn Host>;
-        RenderContext::new(&self.engine, package, values, host)
+        match surroundings.batch.filter(|_| compiled.is_some()) {
+            // As in dbt, the materialization is told that it adds; the model's own text asks for itself.
+            Some(step) => {
+                let overrides = context::batch_overrides(&step);
+                RenderContext::with_overrides(&self.engine, package, values, host, &overrides)
+            }
+            None => RenderContext::new(&self.engine, package, values, host),
+        }
     }
 
     /// What a render has that others have not.
@@ -286,6 +295,7 @@ impl Compiler {
                 selected: Some(Arc::clone(&self.selected)),
                 thread_id: surroundings.thread.clone(),
                 run_end: surroundings.run_end.clone(),
+                batch: surroundings.batch,
                 more,
             },
         )
@@ -364,6 +374,8 @@ impl Compiler {
         let node = self.manifest.nodes.get(id).ok_or_else(|| {
             Diagnostic::error(Code::Internal, format!("the ephemeral model `{id}` is not in the manifest"))
         })?;
+        // It is the same in every batch of those who read it: what they filter is its rows.
+        let surroundings = &Surroundings { batch: None, ..surroundings.clone() };
         let template = Template::read(&node.file, node.code_range.clone())?;
         let host = Arc::new(NodeHost::new(self, Some(node), surroundings));
         let context = self.context(Some(node), None, surroundings, &host)?;

@@ -3,7 +3,7 @@
 
 use crate::adapter::{Answer, DatabaseError, Relation, Table};
 use crate::diagnostic::Span;
-use crate::manifest::{ConfigMap, Manifest, RefCall, SourceCall};
+use crate::manifest::{ConfigMap, EventWindow, Manifest, RefCall, SourceCall};
 use crate::name::{RelationName, UniqueId};
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -58,6 +58,16 @@ pub trait Host: Send + Sync {
 
     /// What `source()` means. In the parse phase: record it, and answer with any relation.
     fn source(&self, call: SourceCall) -> Result<Relation, HostError>;
+
+    /// The rows of what `ref()` means that count in this render; none: all.
+    fn window_of_reference(&self, _call: &RefCall) -> Option<EventWindow> {
+        None
+    }
+
+    /// The rows of what `source()` means that count in this render; none: all.
+    fn window_of_source(&self, _call: &SourceCall) -> Option<EventWindow> {
+        None
+    }
 
     /// `config(key=value, …)`: recorded in the parse phase, nothing later.
     fn configure(&self, values: ConfigMap, span: Option<Span>) -> Result<(), HostError>;

@@ -224,6 +224,11 @@ impl Registry {
         own.or_else(of_package).or_else(|| definition_of(self.internal.get(name)?))
     }
 
+    /// Whether a macro is one of the project or of an installed package, not a built-in one.
+    pub fn is_of_project(&self, definition: &MacroDefinition) -> bool {
+        self.packages.get(&definition.package).is_some_and(|package| package.kind == PackageKind::Project)
+    }
+
     /// Whether there is a package of this name.
     pub fn has_package(&self, name: &str) -> bool {
         self.spaces.contains_key(name)

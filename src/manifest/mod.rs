@@ -2,11 +2,13 @@
 //!
 //! `parse` fills a [`Manifest`], every later stage reads it, none changes it. It never sees a connection.
 
+mod batch;
 mod config;
 mod constraint;
 mod node;
 mod unit_test;
 
+pub use batch::{Batch, BatchResults, BatchSize, BatchStep, EventWindow, parse_time};
 pub use config::{ConfigMap, Hook, Materialized, NodeConfig, OnSchemaChange};
 pub use constraint::{Constraint, ConstraintTarget, TargetCall};
 pub use node::{

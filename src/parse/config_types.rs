@@ -46,7 +46,7 @@ impl Kind {
     }
 }
 
-const TYPES: [(&str, Kind); 31] = [
+const TYPES: [(&str, Kind); 33] = [
     ("enabled", Kind::Truth),
     ("materialized", Kind::Text),
     ("alias", Kind::Text),
@@ -67,6 +67,8 @@ const TYPES: [(&str, Kind); 31] = [
     ("docs", Kind::Mapping),
     ("contract", Kind::Mapping),
     ("incremental_strategy", Kind::Text),
+    ("event_time", Kind::Text),
+    ("concurrent_batches", Kind::Truth),
     ("dialect", Kind::OneOf(&["duckdb", "snowflake"])),
     ("severity", Kind::OneOf(&["error", "warn"])),
     ("store_failures", Kind::Truth),

@@ -16,6 +16,7 @@ mod host;
 mod layers;
 mod macro_arguments;
 mod macros;
+mod microbatch;
 mod names;
 mod places;
 mod python;
@@ -24,6 +25,8 @@ mod resolve;
 mod snapshots;
 mod sources;
 mod unit_tests;
+
+pub use microbatch::has_batches;
 
 use crate::diagnostic::{Diagnostics, Result};
 use crate::jinja::Engine;
@@ -106,6 +109,7 @@ fn parse_in_pool(project: &Project, options: &ParseOptions) -> Result<(Parsed, D
     resolve::resolve(project, all, sources, &mut manifest, &mut found);
     unit_tests::add(&stage, &mut manifest, &mut found);
     checks::relations(&manifest, &mut found);
+    microbatch::check_inputs(project, engine.registry(), &manifest, &mut found);
     checks::materializations(&manifest, engine.registry(), &mut found);
     layers::check(project, &manifest, options.strict, &mut found);
     found.into_result(()).map(|((), warnings)| (Parsed { manifest: Arc::new(manifest), engine }, warnings))

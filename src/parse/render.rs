@@ -6,7 +6,7 @@ use super::drafts::Draft;
 use super::host::{Captured, ParseHost, Surroundings};
 use super::places::Places;
 use super::resolve::Gathered;
-use super::{config_types, constraints, names, warehouse};
+use super::{config_types, constraints, microbatch, names, warehouse};
 use crate::diagnostic::{Diagnostic, Diagnostics, Result, SourceFile, Span};
 use crate::jinja::context::{NodeContext, NodeHandle, TEST_ARGUMENTS, node_values, test_arguments};
 use crate::jinja::{Engine, RenderContext, Template};
@@ -85,6 +85,9 @@ impl Stage<'_> {
         let places = merging.places;
         let mut node = self.name(node, &host, captured, &places)?;
         config_types::check(&node, &places, &mut warnings);
+        if microbatch::has_batches(self.engine.registry(), &self.project.root_package().config) {
+            microbatch::check(&node, &places, &mut warnings);
+        }
         locate(&mut node);
         if warnings.has_errors() { Err(warnings) } else { Ok(Finished { node, warnings }) }
     }

@@ -52,7 +52,7 @@ impl GitHub {
 
     fn result(&self, result: &NodeResult) {
         let severity = match result.status {
-            Status::Fail | Status::Error => Severity::Error,
+            Status::Fail | Status::Error | Status::PartialSuccess => Severity::Error,
             Status::Warn => Severity::Warning,
             _ => return,
         };

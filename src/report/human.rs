@@ -1,13 +1,13 @@
 //! For people: one line a finished node, frames for what went wrong, and at the end what to do about it.
 
 use super::live::Live;
-use super::wording::{Ending, Statistics, dotted, installation, is_source, node_of, seconds};
+use super::wording::{Ending, Statistics, batch_line, dotted, installation, is_source, node_of, seconds};
 use super::{Output, Product, Reporter};
 use crate::artifact::relative_output_path;
 use crate::diagnostic::{Diagnostics, Severity, Style, render};
 use crate::manifest::Manifest;
 use crate::name::ResourceType;
-use crate::run::event::{Event, NodeResult, Status};
+use crate::run::event::{BatchEnd, Event, NodeResult, Status};
 use anstyle::{AnsiColor, Color};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -124,6 +124,21 @@ impl Human {
         }
     }
 
+    fn batch_finished(&self, end: &BatchEnd) {
+        if self.options.quiet && !end.status.is_failure() {
+            return;
+        }
+        let word = format!("{:<5}", super::wording::word(end.status));
+        let painted = self.paint(&word, colour(end.status));
+        self.say(&batch_line(end, self.options.width).replacen(&word, &painted, 1));
+        if let Some(reason) =
+            end.message.as_ref().filter(|_| end.status.is_failure()).and_then(|text| text.lines().next())
+        {
+            let places = end.total.to_string().len() * 2 + "Batch  of  ".len();
+            self.say(&format!("{:places$}{reason}", ""));
+        }
+    }
+
     fn run_finished(&self, results: &[NodeResult], elapsed: Duration, interrupted: bool) {
         if let Some(live) = &self.live {
             live.finished();
@@ -192,7 +207,7 @@ impl Human {
 fn colour(status: Status) -> AnsiColor {
     match status {
         Status::Success | Status::Pass => AnsiColor::Green,
-        Status::Warn | Status::Skipped => AnsiColor::Yellow,
+        Status::Warn | Status::Skipped | Status::PartialSuccess => AnsiColor::Yellow,
         Status::Fail | Status::Error => AnsiColor::Red,
         Status::NoOp => AnsiColor::Cyan,
     }
@@ -247,6 +262,13 @@ impl Reporter for Human {
                 }
             }
             Event::NodeFinished { result, label, .. } => self.node_finished(result, label),
+            Event::BatchesPlanned { .. } => {}
+            Event::BatchStarted { label, .. } => {
+                if self.options.debug {
+                    self.tell(&format!("START {label}"));
+                }
+            }
+            Event::BatchFinished(end) => self.batch_finished(end),
             Event::Found(diagnostic) => self.found(&diagnostic.clone().into()),
             Event::Message(text) => self.say(text),
             Event::Logged(text) => {

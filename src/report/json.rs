@@ -1,14 +1,14 @@
 //! For programs: one JSON object a line, in dbt's envelope `{"data": …, "info": …}` with dbt's names and codes,
 //! so that what reads dbt's log reads strata's.
 
-use super::wording::{Ending, Statistics, dotted, installation, node_of, seconds};
+use super::wording::{Ending, Statistics, batch_line, dotted, installation, node_of, seconds};
 use super::{Origin, Output, Product, Reporter};
 use crate::artifact::{relative_output_path, timestamp};
 use crate::deps::InstalledPackage;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Style, render};
 use crate::manifest::{Manifest, Node};
 use crate::name::{ResourceType, UniqueId};
-use crate::run::event::{Event, NodeResult, Status};
+use crate::run::event::{BatchEnd, Event, NodeResult, Status};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -128,6 +128,21 @@ impl JsonLines {
         }
     }
 
+    /// dbt's event about a batch that ended.
+    fn batch_finished(&self, end: &BatchEnd) {
+        let level = if end.status.is_failure() { Level::Error } else { Level::Info };
+        let status = match (end.status, &end.message) {
+            (Status::Success, Some(message)) => message.as_str(),
+            (Status::Success, None) => "OK",
+            (status, _) => status.as_str(),
+        };
+        let data = json!({
+            "node_info": self.node_info(&end.unique_id, None), "description": end.label, "status": status,
+            "batch_index": end.index, "total_batches": end.total, "execution_time": end.elapsed.as_secs_f64(),
+        });
+        self.emit(&Kind("LogBatchResult", "Q046", level), &batch_line(end, WIDTH), data);
+    }
+
     fn node_finished(&self, result: &NodeResult, index: usize, label: &str) {
         let total = self.total.load(Ordering::Relaxed);
         let node = node_of(self.manifest(), result);
@@ -202,6 +217,7 @@ impl JsonLines {
 
     fn run_finished(&self, results: &[NodeResult], elapsed: Duration, interrupted: bool) {
         let statistics = Statistics::of(results);
+        let partial = results.iter().filter(|result| result.status == Status::PartialSuccess).count();
         self.emit(
             &Kind("FinishedRunningStats", "E047", Level::Info),
             &format!("Finished running {} nodes in {}", results.len(), seconds(elapsed)),
@@ -211,7 +227,7 @@ impl JsonLines {
         self.emit(
             &Kind("EndOfRunSummary", "Z030", Level::Info),
             &format!("Completed with {} errors and {} warnings", statistics.error, statistics.warn),
-            json!({"keyboard_interrupt": interrupted, "num_errors": statistics.error, "num_partial_success": 0,
+            json!({"keyboard_interrupt": interrupted, "num_errors": statistics.error, "num_partial_success": partial,
                 "num_warnings": statistics.warn}),
         );
         for result in results {
@@ -227,7 +243,7 @@ impl JsonLines {
 
     fn tell_failure(&self, result: &NodeResult) {
         let kind = match result.status {
-            Status::Fail | Status::Error => Kind("RunResultFailure", "Z022", Level::Error),
+            Status::Fail | Status::Error | Status::PartialSuccess => Kind("RunResultFailure", "Z022", Level::Error),
             Status::Warn => Kind("RunResultWarning", "Z021", Level::Warn),
             _ => return,
         };
@@ -317,6 +333,16 @@ impl Reporter for JsonLines {
                     json!({"node_count": total, "num_threads": threads, "target_name": target}),
                 );
             }
+            Event::BatchesPlanned { .. } => {}
+            Event::BatchStarted { unique_id, label, index, total } => {
+                let data = json!({
+                    "node_info": self.node_info(unique_id, None), "description": label, "batch_index": index,
+                    "total_batches": total,
+                });
+                let message = dotted(Some(*index), *total, &format!("START {label}"), "RUN", WIDTH);
+                self.emit(&Kind("LogStartBatch", "Q045", Level::Info), &format!("Batch {message}"), data);
+            }
+            Event::BatchFinished(end) => self.batch_finished(end),
             Event::NodeStarted { unique_id, index, label } => {
                 let total = self.total.load(Ordering::Relaxed);
                 let is_hook = self

@@ -171,6 +171,7 @@ pub(crate) mod fixture {
             thread: 1,
             compiled_code: None,
             executed_code: None,
+            batches: None,
         }
     }
 

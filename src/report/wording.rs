@@ -3,7 +3,7 @@
 use crate::deps::InstalledPackage;
 use crate::manifest::{Manifest, Materialized, Node};
 use crate::name::ResourceType;
-use crate::run::event::{NodeResult, Status};
+use crate::run::event::{BatchEnd, NodeResult, Status};
 use std::time::Duration;
 
 /// How a node's end is told.
@@ -41,6 +41,7 @@ pub(super) fn word(status: Status) -> &'static str {
         Status::Warn => "WARN",
         Status::Fail => "FAIL",
         Status::Error => "ERROR",
+        Status::PartialSuccess => "PART",
         Status::Skipped => "SKIP",
         Status::NoOp => "NO-OP",
     }
@@ -60,7 +61,7 @@ fn action(node: Option<&Node>, status: Status) -> Option<&'static str> {
     };
     match status {
         Status::Success => Some(done),
-        Status::Error => Some(doing),
+        Status::Error | Status::PartialSuccess => Some(doing),
         _ => None,
     }
 }
@@ -87,6 +88,19 @@ fn detail(manifest: Option<&Manifest>, result: &NodeResult) -> String {
         (Status::Success, _, Some(rows)) => format!("{} in {time}", counted(rows, "row")),
         _ => format!("in {time}"),
     }
+}
+
+/// The line of a batch that ended: `Batch 2 of 31 OK    batch 2024-01-02 of dev.daily`.
+pub(super) fn batch_line(end: &BatchEnd, width: usize) -> String {
+    let time = seconds(end.elapsed);
+    let detail = match (end.status, end.rows) {
+        (Status::Skipped, _) => "skipped".to_owned(),
+        (Status::Success, Some(rows)) => format!("{} in {time}", counted(rows, "row")),
+        _ => format!("in {time}"),
+    };
+    let subject = format!("{:<5} {}", word(end.status), end.label);
+    let line = dotted(Some(end.index), end.total, &subject, &detail, width.saturating_sub("Batch ".len()));
+    format!("Batch {line}")
 }
 
 /// A package that was put into place: `dbt_utils 1.1.1 from dbt-labs/dbt_utils on the hub (newest is 1.3.0)`.
@@ -153,7 +167,7 @@ impl Statistics {
             let count = match result.status {
                 Status::Success | Status::Pass => &mut counts.pass,
                 Status::Warn => &mut counts.warn,
-                Status::Fail | Status::Error => &mut counts.error,
+                Status::Fail | Status::Error | Status::PartialSuccess => &mut counts.error,
                 Status::Skipped => &mut counts.skip,
                 Status::NoOp => &mut counts.no_op,
             };

@@ -4,6 +4,7 @@ use super::RunOptions;
 use super::control::{ControlTables, Field};
 use super::event::{NodeResult, Status};
 use super::extraction::Staged;
+use super::node::Try;
 use super::session::{Closing, WorkerSession};
 use crate::adapter::{Connection, DatabaseError};
 use crate::diagnostic::{Diagnostics, Severity};
@@ -87,15 +88,17 @@ impl Books {
         whole(connection, &statements)
     }
 
-    /// What goes into the transaction of a node that is about to end well: its row, and for an extract model
-    /// the watermark and the batch.
-    pub fn closing(&self, node: &Node, attempt: usize, staged: Option<&Staged>) -> Closing {
+    /// What goes into the transaction of a node, or of one of its batches, that is about to end well: its row, and for
+    /// an extract model the watermark and the batch.
+    pub(super) fn closing(&self, node: &Node, now: &Try, staged: Option<&Staged>) -> Closing {
         let (tables, id, run_id) = (self.tables.clone(), node.unique_id.clone(), self.run_id());
         let (started, clock, base) = (self.at(self.clock.elapsed()), self.clock, self.started_at);
         let mut extracted = staged.map(|staged| self.extracted(node, staged)).unwrap_or_default();
+        let attempt = now.attempt;
+        let message = now.step.map_or_else(|| "OK".to_owned(), |step| format!("batch {}", step.label()));
         Box::new(move |rows| {
             let finished = base + chrono::TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
-            let row = NodeRow { status: "success", rows, started, finished, message: "OK", attempt };
+            let row = NodeRow { status: "success", rows, started, finished, message: &message, attempt };
             extracted.extend(tables.insert("node_runs", &row.fields(&id, run_id)));
             extracted
         })

@@ -2,6 +2,7 @@
 
 use crate::adapter::Response;
 use crate::diagnostic::Diagnostic;
+use crate::manifest::{BatchResults, BatchStep};
 use crate::name::UniqueId;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub enum Status {
     Fail,
     /// It could not be run to its end.
     Error,
+    /// Some of its batches were built, others not.
+    PartialSuccess,
     /// Something before it failed.
     Skipped,
     /// Nothing was to be done: an ephemeral model, an analysis.
@@ -33,6 +36,7 @@ impl Status {
             Self::Warn => "warn",
             Self::Fail => "fail",
             Self::Error => "error",
+            Self::PartialSuccess => "partial success",
             Self::Skipped => "skipped",
             Self::NoOp => "no-op",
         }
@@ -40,14 +44,22 @@ impl Status {
 
     /// The status that a word of `run_results.json` means.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Success, Self::Pass, Self::Warn, Self::Fail, Self::Error, Self::Skipped, Self::NoOp]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        let all = [
+            Self::Success,
+            Self::Pass,
+            Self::Warn,
+            Self::Fail,
+            Self::Error,
+            Self::PartialSuccess,
+            Self::Skipped,
+            Self::NoOp,
+        ];
+        all.into_iter().find(|status| status.as_str() == word)
     }
 
     /// Whether the command fails because of it.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Fail | Self::Error)
+        matches!(self, Self::Fail | Self::Error | Self::PartialSuccess)
     }
 }
 
@@ -74,6 +86,8 @@ pub struct NodeResult {
     pub compiled_code: Option<String>,
     /// The SQL that built it, if it came so far: what `target/run` keeps.
     pub executed_code: Option<String>,
+    /// Of a model that is built in batches: which were built.
+    pub batches: Option<BatchResults>,
 }
 
 impl NodeResult {
@@ -100,8 +114,36 @@ impl NodeResult {
             thread: 0,
             compiled_code: None,
             executed_code: None,
+            batches: None,
         }
     }
+}
+
+/// How one batch of a model ended.
+#[derive(Debug, Clone)]
+pub struct BatchEnd {
+    /// The model.
+    pub unique_id: UniqueId,
+    /// The batch.
+    pub step: BatchStep,
+    /// Its position among the model's batches in this run, from 1.
+    pub index: usize,
+    /// How many batches of the model there are in this run.
+    pub total: usize,
+    /// How it is called in progress lines: `batch 2024-01-31 of dev.daily`.
+    pub label: String,
+    /// `Success`, `Error` or `Skipped`.
+    pub status: Status,
+    /// What the warehouse said, or what went wrong.
+    pub message: Option<String>,
+    /// Rows that were written.
+    pub rows: Option<u64>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// The SQL as compiled for the batch.
+    pub compiled_code: Option<String>,
+    /// The SQL that built it.
+    pub executed_code: Option<String>,
 }
 
 /// Times since the start of the run.
@@ -145,6 +187,26 @@ pub enum Event {
         /// Pages or files so far.
         pages: u64,
     },
+    /// A model is about to be built in batches.
+    BatchesPlanned {
+        /// The model.
+        unique_id: UniqueId,
+        /// As failed, those that are to be built; as successful, what former runs have built of the same plan.
+        batches: BatchResults,
+    },
+    /// A batch of a model is being built.
+    BatchStarted {
+        /// The model.
+        unique_id: UniqueId,
+        /// How it is called in progress lines.
+        label: String,
+        /// Its position among the model's batches, from 1.
+        index: usize,
+        /// How many there are.
+        total: usize,
+    },
+    /// A batch of a model ended.
+    BatchFinished(Box<BatchEnd>),
     /// A node ended.
     NodeFinished {
         /// How.

@@ -131,6 +131,7 @@ impl Worker for FreshnessWorker<'_> {
             thread: self.number,
             compiled_code: None,
             executed_code: None,
+            batches: None,
         };
         match outcome {
             Ok((response, measured)) => {

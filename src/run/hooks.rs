@@ -76,6 +76,7 @@ fn one(run: &Run, master: &Arc<WorkerSession>, hook: &Node, run_end: Option<RunE
         thread: 0,
         compiled_code: compiled.clone(),
         executed_code: compiled,
+        batches: None,
     };
     (run.emit)(Event::NodeFinished { result: Box::new(result.clone()), index, label });
     result

@@ -8,6 +8,7 @@ mod extraction;
 mod freshness;
 mod hooks;
 mod last_modified;
+mod microbatch;
 mod node;
 mod operation;
 mod row_diff;
@@ -15,6 +16,7 @@ pub mod scheduler;
 mod seed;
 mod session;
 mod show;
+mod slots;
 mod test;
 mod unit_test;
 mod warehouse_batch;
@@ -33,7 +35,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
 use crate::jinja::RenderContext;
 use crate::jinja::context::main_result;
 use crate::jinja::host::Session;
-use crate::manifest::{Materialized, Node};
+use crate::manifest::{Batch, BatchResults, BatchStep, Materialized, Node};
 use crate::name::{RelationName, ResourceType, UniqueId};
 use crate::plan::Plan;
 use crate::project::read_text;
@@ -44,7 +46,8 @@ use event::{Emit, Event, NodeResult};
 use node::NodeWorker;
 use rustc_hash::FxHashMap;
 use scheduler::{CancelFlag, Drive, Worker};
-use std::collections::BTreeSet;
+use slots::Slots;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,10 +76,16 @@ pub struct RunOptions {
     pub started_at: DateTime<Utc>,
     /// Where extract models read from.
     pub sources: Sources,
+    /// The span of event time that models are built for in batches, if one was asked for.
+    pub event_times: Option<Batch>,
+    /// When the newest batch is taken to be: now, or when the run began that this one goes on with.
+    pub batches_until: DateTime<Utc>,
+    /// What a former run did of models that it did in part: only what is left of them is done.
+    pub former_batches: BTreeMap<UniqueId, BatchResults>,
 }
 
-/// The SQL that `write()` was given, by node, until the node ends.
-type Written = Arc<Mutex<FxHashMap<UniqueId, String>>>;
+/// The SQL that `write()` was given, by node and by the beginning of its batch, until the node ends.
+type Written = Arc<Mutex<FxHashMap<(UniqueId, Option<DateTime<Utc>>), String>>>;
 
 /// Where templates speak to: their messages become events.
 #[derive(Clone)]
@@ -98,9 +107,9 @@ impl Listener {
             Message::Log { text, visible: true } => emit(Event::Message(text)),
             Message::Log { text, visible: false } => emit(Event::Logged(text)),
             Message::Warning(text) => emit(Event::Found(Diagnostic::warning(Code::MacroWarning, text))),
-            Message::Written(sql) => {
+            Message::Written { sql, batch } => {
                 if let Some(node) = node {
-                    written.lock().unwrap_or_else(PoisonError::into_inner).insert(node.clone(), sql);
+                    written.lock().unwrap_or_else(PoisonError::into_inner).insert((node.clone(), batch), sql);
                 }
             }
         })
@@ -134,6 +143,7 @@ pub struct Run {
     plan: Plan,
     clock: Instant,
     position: AtomicUsize,
+    slots: Slots,
 }
 
 /// Runs the selected nodes. `order` is the whole project in topological order. What a node could not do is in its
@@ -161,7 +171,9 @@ impl Run {
         let clock = Instant::now();
         let project = setup.compiler.project();
         let books = Books::new(tables, &setup.options, project.name(), &project.target.name, clock);
+        let slots = Slots::new(setup.options.threads);
         Self {
+            slots,
             emit: Arc::clone(&setup.listener.emit),
             compiler: setup.compiler,
             adapter: setup.adapter,
@@ -309,8 +321,9 @@ impl Run {
     }
 
     /// The SQL that built a node, as its macros gave it to `write()`.
-    fn take_written(&self, id: &UniqueId) -> Option<String> {
-        self.listener.written.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    fn take_written(&self, id: &UniqueId, step: Option<BatchStep>) -> Option<String> {
+        let key = (id.clone(), step.map(|step| step.batch.start()));
+        self.listener.written.lock().unwrap_or_else(PoisonError::into_inner).remove(&key)
     }
 
     /// The rows of a seed, typed.

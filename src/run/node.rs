@@ -5,6 +5,7 @@ use super::extraction;
 use super::scheduler::Worker;
 use super::seed;
 use super::session::{SeedLoader, WorkerSession};
+use super::slots::Slot;
 use super::{Run, response_of, test, unit_test};
 use crate::adapter::{DatabaseErrorKind, Response, Table};
 use crate::compile::{CompiledNode, NodeHost, Surroundings, in_own_words};
@@ -12,7 +13,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, nearest};
 use crate::jinja::context::returned_relations;
 use crate::jinja::host::{FailedStatement, HostError, Session};
 use crate::jinja::{RenderContext, Value};
-use crate::manifest::{Materialized, Node};
+use crate::manifest::{BatchResults, BatchStep, Materialized, Node};
 use crate::name::{RelationName, ResourceType};
 use crate::plan::kind_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,36 +25,50 @@ const TRIES: usize = 3;
 
 /// One worker of a run, with a connection that it opens when it first needs it.
 pub struct NodeWorker<'a> {
-    run: &'a Run,
-    number: usize,
+    pub(super) run: &'a Run,
+    pub(super) number: usize,
     session: Option<Arc<WorkerSession>>,
+    /// The slot of the node that is being run.
+    pub(super) slot: Option<Slot<'a>>,
 }
 
 /// What a node left behind when it went well.
-struct Success {
-    status: Status,
+pub(super) struct Success {
+    pub(super) status: Status,
     /// dbt's words for how it ended.
-    message: Option<String>,
-    failures: Option<u64>,
-    response: Response,
-    diagnostic: Option<Diagnostic>,
-    compiled: CompiledNode,
+    pub(super) message: Option<String>,
+    pub(super) failures: Option<u64>,
+    pub(super) response: Response,
+    pub(super) diagnostic: Option<Diagnostic>,
+}
+
+impl Success {
+    /// An ending of which there is nothing more to say.
+    pub(super) fn of(status: Status) -> Self {
+        Self { status, message: None, failures: None, response: Response::default(), diagnostic: None }
+    }
 }
 
 /// Times and texts that are known before the end.
 #[derive(Default)]
-struct Progress {
-    compiled: Option<CompiledNode>,
-    execute_start: Option<Duration>,
+pub(super) struct Progress {
+    pub(super) compiled: Option<CompiledNode>,
+    pub(super) execute_start: Option<Duration>,
+    pub(super) batches: Option<BatchResults>,
 }
 
 impl<'a> NodeWorker<'a> {
     /// The worker of a number from 1.
     pub fn new(run: &'a Run, number: usize) -> Self {
-        Self { run, number, session: None }
+        Self { run, number, session: None, slot: None }
     }
 
-    fn session(&mut self) -> Result<Arc<WorkerSession>> {
+    /// Leaves the connection: the next node opens another.
+    pub(super) fn forget_session(&mut self) {
+        self.session = None;
+    }
+
+    pub(super) fn session(&mut self) -> Result<Arc<WorkerSession>> {
         if let Some(session) = &self.session {
             return Ok(Arc::clone(session));
         }
@@ -62,7 +77,7 @@ impl<'a> NodeWorker<'a> {
         Ok(session)
     }
 
-    fn surroundings(&self, session: &Arc<WorkerSession>) -> Surroundings {
+    pub(super) fn surroundings(&self, session: &Arc<WorkerSession>) -> Surroundings {
         Surroundings {
             session: Some(Arc::clone(session) as Arc<dyn Session>),
             thread: format!("Thread-{}", self.number),
@@ -70,14 +85,19 @@ impl<'a> NodeWorker<'a> {
         }
     }
 
-    /// Tries a node until it ends, or fails in a way that trying again would not change.
-    fn try_node(&mut self, node: &Node, progress: &mut Progress) -> Result<Success> {
+    /// Tries a node, or one of its batches, until it ends, or fails in a way that trying again would not change.
+    pub(super) fn try_node(
+        &mut self,
+        node: &Node,
+        step: Option<BatchStep>,
+        progress: &mut Progress,
+    ) -> Result<Success> {
         let mut attempt = 1;
         loop {
             let session = self.session()?;
             let result = match node.resource_type {
                 ResourceType::Test | ResourceType::UnitTest => self.test(node, &session, progress),
-                _ => self.materialize(node, &session, attempt, progress),
+                _ => self.materialize(node, &session, &Try { attempt, step }, progress),
             };
             let Err(found) = result else { return result };
             // The rollback's own failure says nothing that the first failure does not.
@@ -107,13 +127,13 @@ impl<'a> NodeWorker<'a> {
         &self,
         node: &Node,
         session: &Arc<WorkerSession>,
-        attempt: usize,
+        now: &Try,
         progress: &mut Progress,
     ) -> Result<Success> {
         let run = self.run;
         session.assign(Some(node.unique_id.clone()), None, None);
         self.run.comment(session, Some(node), node.unique_id.as_str())?;
-        let mut surroundings = self.surroundings(session);
+        let mut surroundings = Surroundings { batch: now.step, ..self.surroundings(session) };
         let extraction = match node.config.materialized() {
             Materialized::Extract => Some(extraction::fetch(run, node, session, &surroundings)?),
             _ => None,
@@ -134,7 +154,7 @@ impl<'a> NodeWorker<'a> {
         };
         progress.compiled = Some(compiled.clone());
         progress.execute_start = Some(run.elapsed());
-        let closing = run.books.closing(node, attempt, extraction.as_ref());
+        let closing = run.books.closing(node, now, extraction.as_ref());
         session.assign(Some(node.unique_id.clone()), Some(closing), seed.map(|table| loader(run, node, table)));
         let context = self.call_materialization(node, &compiled, &surroundings)?;
         session.finish().map_err(|failed| database(node, &failed.error))?;
@@ -143,7 +163,7 @@ impl<'a> NodeWorker<'a> {
         }
         let response = response_of(&context, session);
         let message = Some(response.message.clone()).filter(|message| !message.is_empty());
-        Ok(Success { status: Status::Success, message, failures: None, response, diagnostic: None, compiled })
+        Ok(Success { message, response, ..Success::of(Status::Success) })
     }
 
     fn call_materialization(
@@ -198,7 +218,7 @@ impl<'a> NodeWorker<'a> {
     }
 
     /// Calls one of the macros that prepare a session for a node, and put it back as it was.
-    fn session_macro(
+    pub(super) fn session_macro(
         &self,
         name: &str,
         arguments: &[Value],
@@ -236,9 +256,16 @@ impl<'a> NodeWorker<'a> {
             failures: Some(verdict.failures),
             response,
             diagnostic: verdict.diagnostic,
-            compiled,
         })
     }
+}
+
+/// One of several tries of a node, or of one of its batches.
+pub(super) struct Try {
+    /// Which one, from 1.
+    pub(super) attempt: usize,
+    /// The batch.
+    pub(super) step: Option<BatchStep>,
 }
 
 impl Worker for NodeWorker<'_> {
@@ -249,12 +276,19 @@ impl Worker for NodeWorker<'_> {
         let Some(node) = run.compiler.manifest().nodes.get(id) else {
             return run.skipped(index, None);
         };
+        self.slot = Some(run.slots.take());
         let label = label(node);
         let position = run.next_position();
         (run.emit)(Event::NodeStarted { unique_id: id.clone(), index: position, label: label.clone() });
         let compile_start = run.elapsed();
         let mut progress = Progress::default();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.try_node(node, &mut progress)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if run.builds_in_batches(node) {
+                self.build_in_batches(node, &mut progress)
+            } else {
+                self.try_node(node, None, &mut progress)
+            }
+        }));
         let outcome = outcome.unwrap_or_else(|panic| {
             // The connection may be in the middle of anything: the next node opens another.
             self.session = None;
@@ -275,7 +309,8 @@ impl Worker for NodeWorker<'_> {
             timing,
             thread: self.number,
             compiled_code: progress.compiled.map(|compiled| compiled.sql.to_string()),
-            executed_code: run.take_written(id),
+            executed_code: run.take_written(id, None),
+            batches: progress.batches,
         };
         match outcome {
             Ok(success) => {
@@ -284,7 +319,6 @@ impl Worker for NodeWorker<'_> {
                 result.failures = success.failures;
                 result.response = success.response;
                 result.diagnostic = success.diagnostic;
-                result.compiled_code = Some(success.compiled.sql.to_string());
             }
             Err(found) => {
                 result.diagnostic = run.first_finding(found);
@@ -293,6 +327,7 @@ impl Worker for NodeWorker<'_> {
         }
         run.books.ended(node, &result);
         (run.emit)(Event::NodeFinished { result: Box::new(result.clone()), index: position, label });
+        self.slot = None;
         result
     }
 }

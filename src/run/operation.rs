@@ -52,6 +52,7 @@ pub fn run_operation(setup: &Setup, operation: &Operation) -> Result<(NodeResult
         thread: 0,
         compiled_code: None,
         executed_code: None,
+        batches: None,
     };
     Ok((result, found))
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Macros may call each other a few hundred levels deep, and a level takes some 20 KB in a debug build.
-const STACK_SIZE: usize = 64 * 1024 * 1024;
+pub(super) const STACK_SIZE: usize = 64 * 1024 * 1024;
 
 /// A request to stop that all threads see.
 #[derive(Default)]
@@ -207,6 +207,7 @@ mod tests {
             thread: 1,
             compiled_code: None,
             executed_code: None,
+            batches: None,
         }
     }
 

@@ -53,7 +53,29 @@
   {{ return(incremental_predicates | list) }}
 {% endmacro %}
 
-{#- A batch replaces what the table holds for its span of event time, which is compared in UTC. -#}
+{#- A batch replaces what the table holds for its span of event time, by rows of that span only. -#}
 {% macro duckdb__get_incremental_microbatch_sql(arg_dict) %}
-  {{ return(default__get_incremental_microbatch_sql(arg_dict)) }}
+  {%- set event_time = config.get('event_time') -%}
+  {%- set batch = model.get('batch') -%}
+  {%- if not event_time or not batch -%}
+    {%- do exceptions.raise_compiler_error(
+      'the strategy microbatch needs `event_time`, and a run that gives the model its batches'
+    ) -%}
+  {%- elif arg_dict.get('unique_key') -%}
+    {%- do exceptions.raise_compiler_error(
+      'the strategy microbatch replaces whole batches and looks at no keys: leave `unique_key` out, or use merge'
+    ) -%}
+  {%- endif -%}
+  {%- set of_batch = event_time ~ " >= '" ~ batch.event_time_start ~ "' and "
+    ~ event_time ~ " < '" ~ batch.event_time_end ~ "'" -%}
+  {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+  delete from {{ arg_dict['target_relation'] }}
+  where {{ of_batch }}
+  {%- for predicate in normalize_incremental_predicates(arg_dict.get('incremental_predicates')) %}
+    and ({{ predicate }})
+  {%- endfor %};
+  insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+  select {{ columns }}
+  from {{ arg_dict['temp_relation'] }}
+  where {{ of_batch }};
 {% endmacro %}

@@ -60,7 +60,6 @@
   {{ run_hooks(pre_hooks) }}
 
   {%- if rebuild -%}
-    {%- do warn_of_whole_microbatch() -%}
     {%- if target_relation.needs_to_drop(existing_relation) -%}
       {%- do adapter.drop_relation(existing_relation) -%}
     {%- endif -%}

@@ -5,6 +5,7 @@
 //! it. The objects keep no node and no connection: they ask the render's [`Host`](super::host::Host).
 
 mod adapter;
+mod batch;
 mod column;
 mod config;
 mod conversion;
@@ -26,6 +27,7 @@ mod test_arguments;
 mod tests;
 mod warehouse;
 
+pub use batch::batch_overrides;
 pub use column::ColumnObject;
 pub use config::complete_config;
 pub use conversion::{cell_value, relation_from_value, relation_value, returned_relations};
@@ -42,7 +44,7 @@ use super::value::{dict, list, none, tuple};
 use super::{current, from_json, host_error, native};
 use crate::adapter::Relation;
 use crate::diagnostic::{Code, nearest};
-use crate::manifest::Node;
+use crate::manifest::{BatchStep, Node};
 use crate::name::{Quoting, ResourceType, UniqueId};
 use chrono::{DateTime, Utc};
 use minijinja::Error;
@@ -274,6 +276,8 @@ pub struct NodeContext {
     pub thread_id: String,
     /// What hooks at the end of a run see.
     pub run_end: Option<RunEnd>,
+    /// The batch that is built, where the model is built in batches.
+    pub batch: Option<BatchStep>,
     /// Further names, which come before all others of the node.
     pub more: Vec<(&'static str, Value)>,
 }
@@ -292,6 +296,7 @@ pub fn node_values(warehouse: Warehouse, context: NodeContext) -> Vec<(&'static 
     let node = context.node.as_ref().and_then(NodeHandle::node);
     let sql = context.compiled.as_ref().map_or_else(none, |sql| Value::from(Arc::clone(sql)));
     let mut values = context.more.clone();
+    values.extend(context.batch.iter().flat_map(batch::batch_hooks));
     values.extend([
         ("this", this_value(warehouse, context.this.as_ref(), node)),
         ("execute", Value::from(context.execute)),
@@ -306,7 +311,7 @@ pub fn node_values(warehouse: Warehouse, context: NodeContext) -> Vec<(&'static 
         ("selected_resources", selected_value(context.selected.clone())),
     ]);
     let model = match context.node {
-        Some(handle) => node::model_value(handle, context.compiled),
+        Some(handle) => node::model_value(handle, context.compiled, context.batch),
         None => dict::<Value>([]),
     };
     values.push(("model", model));

@@ -1,10 +1,11 @@
 //! Nodes as templates see them: the dicts `model` and `graph`, made only when a template looks at them.
 
+use super::batch::batch_value;
 use super::config::complete_config;
 use crate::jinja::from_json;
 use crate::jinja::value::{Dict, dict, list};
 use crate::manifest::{
-    Column, ConfigMap, Constraint, MacroEntry, Manifest, Materialized, Node, Source, SourceFreshness,
+    BatchStep, Column, ConfigMap, Constraint, MacroEntry, Manifest, Materialized, Node, Source, SourceFreshness,
 };
 use crate::name::{ResourceType, UniqueId};
 use indexmap::IndexMap;
@@ -118,9 +119,9 @@ impl Object for LazyDict {
 
 /// The dict `model`: the node as dbt's manifest shows it, absent values left out, with its compiled SQL once
 /// that is known.
-pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Value {
-    LazyDict::value(move || {
-        let Some(node) = handle.node() else { return Map::new() };
+pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>, batch: Option<BatchStep>) -> Value {
+    LazyDict::of(move || {
+        let Some(node) = handle.node() else { return dict::<Value>([]) };
         let mut json = node_json(node);
         if let NodeHandle::Manifest(manifest, _) = &handle {
             point_foreign_keys(&mut json, node, manifest);
@@ -133,7 +134,11 @@ pub(super) fn model_value(handle: NodeHandle, compiled: Option<Arc<str>>) -> Val
             json.insert("extra_ctes".into(), json!([]));
         }
         json.retain(|_, value| !value.is_null());
-        json
+        let model = from_json(&Json::Object(json));
+        if let (Some(step), Some(dict)) = (&batch, model.downcast_object_ref::<Dict>()) {
+            dict.insert(Value::from("batch"), batch_value(step));
+        }
+        model
     })
 }
 

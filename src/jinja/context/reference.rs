@@ -60,8 +60,9 @@ pub(super) fn ref_function(warehouse: Warehouse, empty: bool) -> Value {
         let version = version.filter(|version| !is_absent(version)).map(|version| text(&version));
         let context = current(state)?;
         let call = RefCall { package, name, version, span: context.call_site() };
+        let window = context.host().window_of_reference(&call);
         let relation = context.host().reference(call).map_err(host_error)?;
-        Ok(RelationObject::new(warehouse, &relation).limited(empty.then_some(0)).into_value())
+        Ok(RelationObject::new(warehouse, &relation).limited(empty.then_some(0)).of_window(window).into_value())
     })
 }
 
@@ -80,6 +81,7 @@ pub(super) fn source_function(warehouse: Warehouse, empty: bool) -> Value {
         let manifest = context.host().manifest().filter(|_| warehouse == Warehouse::DuckDb);
         let declared = manifest.and_then(|manifest| manifest.find_source(&source_name, &table_name));
         let call = SourceCall { source_name, table_name, span: context.call_site() };
+        let window = context.host().window_of_source(&call);
         let relation = context.host().source(call).map_err(host_error)?;
         // A host may put another relation in the source's place, such as the batch that was just fetched.
         let external = match declared.filter(|source| source.relation == relation.name) {
@@ -87,7 +89,8 @@ pub(super) fn source_function(warehouse: Warehouse, empty: bool) -> Value {
             None => None,
         };
         let limit = empty.then_some(0);
-        Ok(RelationObject::new(warehouse, &relation).limited(limit).at_location(external).into_value())
+        let read = RelationObject::new(warehouse, &relation).limited(limit).of_window(window);
+        Ok(read.at_location(external).into_value())
     })
 }
 

@@ -5,7 +5,9 @@ use super::warehouse::Warehouse;
 use crate::adapter::{Relation, RelationType};
 use crate::diagnostic::Code;
 use crate::jinja::Arguments;
+use crate::jinja::modules::utc_datetime_value;
 use crate::jinja::value::{dict, list, none, text};
+use crate::manifest::EventWindow;
 use crate::name::{Quoting, RelationName, quote_identifier};
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
 use minijinja::{Error, ErrorKind, State};
@@ -32,6 +34,8 @@ pub struct RelationObject {
     information_schema: InformationSchema,
     /// Rows to read at most: 0 under `--empty`.
     limit: Option<u64>,
+    /// The rows that count, where not all do.
+    window: Option<EventWindow>,
     /// SQL that stands in place of the name: a file, a table function.
     external: Option<String>,
 }
@@ -60,6 +64,7 @@ impl RelationObject {
             is_iceberg: relation.relation_type == Some(RelationType::IcebergTable),
             information_schema: InformationSchema::No,
             limit: None,
+            window: None,
             external: None,
         }
     }
@@ -68,6 +73,13 @@ impl RelationObject {
     #[must_use]
     pub fn limited(mut self, limit: Option<u64>) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// The same, of which only rows of this window count.
+    #[must_use]
+    pub(super) fn of_window(mut self, window: Option<EventWindow>) -> Self {
+        self.window = window;
         self
     }
 
@@ -184,6 +196,7 @@ impl RelationObject {
             is_iceberg: false,
             information_schema: view.map_or(InformationSchema::Whole, InformationSchema::View),
             limit: None,
+            window: None,
             external: None,
         }
     }
@@ -224,6 +237,17 @@ impl RelationObject {
             Some(0) => format!("(select * from {name} where false limit 0)"),
             Some(limit) => format!("(select * from {name} limit {limit})"),
         }
+    }
+
+    /// As a query reads it: what is left of its rows by a limit and a window.
+    fn render_read(&self) -> String {
+        self.render_filtered(self.render_limited())
+    }
+
+    fn render_filtered(&self, rendered: String) -> String {
+        let Some(EventWindow { field, span }) = &self.window else { return rendered };
+        let (start, end) = (utc_datetime_value(span.start()), utc_datetime_value(span.end()));
+        format!("(select * from {rendered} where {field} >= '{start}' and {field} < '{end}')")
     }
 
     fn is_type(&self, relation_type: RelationType) -> Value {
@@ -377,10 +401,10 @@ pub(super) fn type_constant(key: &str) -> Option<Value> {
     }))
 }
 
-/// As SQL, with the clause of a limit.
+/// As SQL, with the clauses of a limit and of a window.
 impl fmt::Display for RelationObject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.render_limited())
+        formatter.write_str(&self.render_read())
     }
 }
 
@@ -458,8 +482,8 @@ impl RelationObject {
             "render" => Value::from(self.render_name()),
             "render_limited" => Value::from(self.render_limited()),
             "render_event_time_filtered" => match arguments.optional("rendered").filter(Value::is_true) {
-                Some(rendered) => rendered,
-                None => Value::from(self.render_name()),
+                Some(rendered) => Value::from(self.render_filtered(text(&rendered))),
+                None => Value::from(self.render_filtered(self.render_name())),
             },
             "quoted" => Value::from(quote_identifier(&arguments.text("identifier")?)),
             "matches" => {
