@@ -35,10 +35,8 @@ pub(super) fn generate(context: &Context, given: &DocsArguments) -> Result<Outco
             return Ok(Outcome::Failure);
         }
     }
-    let (tables, found) = match given.empty_catalog {
-        true => (vec![], Diagnostics::new()),
-        false => look(context, &workspace, &selected)?,
-    };
+    let (tables, found) =
+        if given.empty_catalog { (vec![], Diagnostics::new()) } else { look(context, &workspace, &selected)? };
     write_catalog(&workspace.manifest, &workspace.invocation, &selected, &tables, &found)?;
     context.reporter.found(&found);
     if !context.settings.quiet {

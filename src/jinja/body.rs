@@ -358,7 +358,7 @@ pub(super) struct Parsed<'a> {
 }
 
 /// Compiles a template.
-pub(super) fn compile_template<'a>(parsed: Parsed<'a>, purpose: Purpose) -> Code<'a> {
+pub(super) fn compile_template(parsed: Parsed<'_>, purpose: Purpose) -> Code<'_> {
     let Parsed { unit, tree } = parsed;
     let (text, statements) = (unit.text(), statements(tree));
     if purpose == Purpose::Native

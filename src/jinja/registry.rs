@@ -126,6 +126,7 @@ struct Variant {
 fn variants(spaces: &BTreeMap<String, Arc<Namespace>>, adapter_type: &str) -> FxHashMap<Box<str>, Vec<Variant>> {
     let mut found: FxHashMap<Box<str>, Vec<Variant>> = FxHashMap::default();
     for (package, macros) in spaces {
+        #[expect(clippy::iter_over_hash_type, reason = "a package has one variant of a name and a prefix")]
         for (full, value) in &**macros {
             for (prefix, is_default) in [(adapter_type, false), (DEFAULT_VARIANT, true)] {
                 let name = full.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("__"));

@@ -480,12 +480,12 @@ pub(super) fn run_template(
     };
     match run(environment, &code, frame) {
         Ok(outcome) => Ok((outcome, body)),
-        Err(failed) => match returned_value(&failed) {
-            Some(value) => Ok(((String::new(), Some(value)), body)),
-            None => {
-                let span = body.span(&failed);
-                Err((failed, span))
+        Err(failed) => {
+            if let Some(value) = returned_value(&failed) {
+                return Ok(((String::new(), Some(value)), body));
             }
-        },
+            let span = body.span(&failed);
+            Err((failed, span))
+        }
     }
 }

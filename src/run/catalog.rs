@@ -133,7 +133,9 @@ fn tables(rows: &Table) -> Vec<CatalogTable> {
         });
     }
     let mut tables: Vec<CatalogTable> = found.into_values().collect();
-    tables.iter_mut().for_each(|table| table.columns.sort_by_key(|column| column.index));
+    for table in &mut tables {
+        table.columns.sort_by_key(|column| column.index);
+    }
     tables
 }
 

@@ -105,8 +105,11 @@
   {%- set keys = unique_key_list(unique_key) -%}
   {%- set conditions = [] + (incremental_predicates or []) -%}
   {%- for key in keys -%}
+    {%- set source_key, target_key = 'DBT_INTERNAL_SOURCE.' ~ key, 'DBT_INTERNAL_DEST.' ~ key -%}
+    {#- As in dbt, several keys are compared as they are, and a single one by a macro that can be overridden. -#}
     {%- do conditions.append(
-      get_merge_unique_key_match('DBT_INTERNAL_SOURCE.' ~ key, 'DBT_INTERNAL_DEST.' ~ key) | trim
+      get_merge_unique_key_match(source_key, target_key) | trim if unique_key is string
+      else source_key ~ ' = ' ~ target_key
     ) -%}
   {%- endfor -%}
   {%- if not keys -%}

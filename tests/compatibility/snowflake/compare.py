@@ -5,7 +5,8 @@
 
 DBT is a dbt-core 1.11 with dbt-snowflake 1.10 [dbt], STRATA [strata], DIRECTORY for what is written [a temporary
 one]. In it stay the statements of each tool, day and node. Compared are the statuses of nodes, the contents of tables
-and views after each day, and the statements that change something. The exit code is 1 where something differs.
+and views after each day, and the statements that change something; differences that explained.py knows are counted by
+their rule. The exit code is 1 where anything else differs.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import sys
 import tempfile
 import urllib.request
 import uuid
+from collections import Counter
 from typing import Any
 
+import explained
 import streams
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -163,17 +166,24 @@ def main() -> None:
             print(f"day {day}: {len(built[arguments.only][day]['statuses'])} nodes; not successful: {failed}")
         return
     count = total = 0
+    rules: Counter[str] = Counter()
     for day in DAYS:
         theirs, ours = built["dbt"][day], built["strata"][day]
         print(f"# day {day}")
         count += differences("status", ours["statuses"], theirs["statuses"])
         count += differences("contents", ours["contents"], theirs["contents"])
         changing = [{node: streams.written(texts) for node, texts in one["statements"].items()} for one in (ours, theirs)]
+        for node in sorted({*changing[0], *changing[1]}):
+            dbts, stratas, names = explained.explained(node, changing[1].get(node, []), changing[0].get(node, []))
+            changing[0][node], changing[1][node] = stratas, dbts
+            rules.update(names)
         count += differences("statements", *changing)
         total += len(theirs["statuses"])
         asked = [sum(len(texts) for texts in one["statements"].values()) for one in (theirs, ours)]
         print(f"day {day}: {len(theirs['statuses'])} nodes; dbt sent {asked[0]} statements, strata {asked[1]}")
-    print(f"{count} differences in {total} nodes")
+    for name, nodes in sorted(rules.items()):
+        print(f"explained: {name} ({nodes} nodes)")
+    print(f"{count} other differences in {total} nodes")
     sys.exit(1 if count else 0)
 
 
