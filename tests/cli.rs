@@ -304,7 +304,7 @@ fn a_killed_run_is_gone_on_with() {
     let journal = stage.path().join("target/journal.jsonl");
     let text = fs::read_to_string(&journal).expect("a journal");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 3, "a head and two nodes: {text}");
+    assert_eq!(lines.len(), 4, "a head, two nodes and the end: {text}");
     fs::write(&journal, format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..9])).expect("written");
     fs::remove_file(stage.path().join("target/run_results.json")).expect("removed");
     let ended = stage.run(&["retry"]);

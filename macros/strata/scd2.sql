@@ -21,7 +21,7 @@
   {%- set settings = scd2_settings(config, adapter.get_columns_in_relation(source_relation)) -%}
   {%- do assert_unique_keys(source_relation, settings.key_columns, 'the dimension `' ~ model.name ~ '`') -%}
   {%- if existing_relation is none or rebuild -%}
-    {%- do drop_relation_if_exists(existing_relation) -%}
+    {%- do scd2_make_room(existing_relation) -%}
     {%- call statement('main') -%}
       {{ create_table_as(false, target_relation, scd2_first_versions_sql(source_relation, settings)) }}
     {%- endcall -%}
@@ -40,6 +40,15 @@
   {{ run_hooks(post_hooks, inside_transaction=false) }}
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+{#- Before a dimension is made anew. Where CREATE OR REPLACE is one statement, nothing has to go. -#}
+{% macro scd2_make_room(existing_relation) %}
+  {%- do adapter.dispatch('scd2_make_room', 'strata')(existing_relation) -%}
+{% endmacro %}
+
+{% macro default__scd2_make_room(existing_relation) %}
+  {%- do drop_relation_if_exists(existing_relation) -%}
+{% endmacro %}
 
 {#- Every run but the first: finds what changed, refuses what cannot be right, closes and opens versions. Gives a message
     and how many versions were opened or closed. -#}

@@ -12,28 +12,17 @@ qualify row_number() over (
 ) = 1
 {%- endmacro %}
 
-{#- The first rows come into an empty table, together with the watermark. A table that is made anew takes the old one's
-    place before the watermark moves: if that fails, the next run reads the same rows again. -#}
+{#- The first rows, or all rows anew, are made beside what stands there. They take its place in one request with the
+    watermark: it moves if and only if they are there. -#}
 {% macro snowflake__extract_create(existing_relation, target_relation, intermediate_relation, batch_relation) %}
-  {%- set rows_sql = 'select * from ' ~ batch_relation -%}
-  {%- if existing_relation is none -%}
-    {%- do run_query(create_table_as(false, target_relation, rows_sql ~ ' where false')) -%}
-    {%- call statement('main') -%}
-      {{ snowflake_dml_explicit_transaction('insert into ' ~ target_relation ~ ' ' ~ rows_sql) }}
-    {%- endcall -%}
-  {%- else -%}
-    {%- set new_relation = intermediate_relation if existing_relation.is_table else target_relation -%}
-    {%- if not existing_relation.is_table -%}
-      {%- do adapter.drop_relation(existing_relation) -%}
-    {%- endif -%}
-    {%- call statement('main') -%}
-      {{ create_table_as(false, new_relation, rows_sql) }}
-    {%- endcall -%}
-    {%- if existing_relation.is_table -%}
-      {%- do run_query('alter table ' ~ target_relation ~ ' swap with ' ~ intermediate_relation) -%}
-      {%- do adapter.drop_relation(intermediate_relation) -%}
-    {%- endif -%}
-  {%- endif -%}
+  {%- do snowflake_drop_leftovers(target_relation) -%}
+  {%- set new_relation = snowflake_new_relation(target_relation) -%}
+  {%- call statement('create_new_table') -%}
+    {{ create_table_as(false, new_relation, 'select * from ' ~ batch_relation) }}
+  {%- endcall -%}
+  {%- call statement('main') -%}
+    {{ snowflake_take_place_sql(existing_relation, new_relation, target_relation) }}
+  {%- endcall -%}
   {{ return({'inserted': row_count(target_relation), 'updated': 0}) }}
 {% endmacro %}
 
@@ -71,3 +60,5 @@ qualify row_number() over (
     default__scd2_apply_sql(source_relation, target_relation, changes_relation, settings, new_columns)
   )) }}
 {%- endmacro %}
+
+{% macro snowflake__scd2_make_room(existing_relation) %}{% endmacro %}

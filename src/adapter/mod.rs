@@ -26,7 +26,7 @@ use crate::name::RelationName;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A warehouse that was chosen by a profile's target.
@@ -80,8 +80,30 @@ pub trait Connection: Send {
     /// Puts a comment beside every statement from now on: behind it, unless `append` is false.
     fn set_comment(&mut self, _comment: Option<String>, _append: Option<bool>) {}
 
+    /// What names the session for [`end_sessions`](Self::end_sessions); none where a session ends with its process.
+    fn session_id(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether the session is there, asked without a statement.
+    fn is_alive(&mut self) -> bool {
+        true
+    }
+
+    /// Stops what sessions of processes that are dead still run or hold: their statements, their transactions with the
+    /// locks. A session that is gone already is no error, nor is one of another warehouse.
+    fn end_sessions(&mut self, _ids: &[String]) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
     /// Appends the rows of a batch to an existing table, matching columns by name. Gives the number of rows.
     fn load(&mut self, into: &RelationName, batch: &Batch) -> Result<u64, DatabaseError>;
+
+    /// Appends rows of texts to a table whose columns take texts, if there is a better way than INSERT statements with
+    /// literals; none where these do as well. Gives the number of rows.
+    fn load_texts(&mut self, _into: &RelationName, _rows: &Texts<'_>) -> Option<Result<u64, DatabaseError>> {
+        None
+    }
 
     /// What stops the running statement from another thread.
     fn canceller(&self) -> Arc<dyn Cancel>;
@@ -91,6 +113,10 @@ pub trait Connection: Send {
 pub trait Cancel: Send + Sync {
     /// Asks the warehouse to stop; without a running statement nothing happens.
     fn cancel(&self);
+
+    /// Ends the whole session, with all that it runs and has open, where it would outlive the process. Returns when the
+    /// warehouse has done so, or cannot be reached.
+    fn end_session(&self) {}
 }
 
 /// What a statement gave.
@@ -142,6 +168,17 @@ pub struct Batch {
     pub files: Vec<PathBuf>,
     /// Names and types of the columns to read.
     pub columns: Vec<(String, ColumnType)>,
+}
+
+/// Rows in memory that are to be loaded as texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Texts<'a> {
+    /// The columns to fill, as SQL names them.
+    pub columns: &'a [String],
+    /// The rows, with a cell for each of the columns; every cell is loaded as the text that it displays, or as NULL.
+    pub rows: &'a [Vec<Cell>],
+    /// A directory for files on the way; they are gone at the end.
+    pub directory: &'a Path,
 }
 
 /// The format of a batch's files.

@@ -1,15 +1,16 @@
 //! `target/journal.jsonl`: what a run set out to do, then one line a finished node, each on disk before the
-//! next begins. It outlives `kill -9`, so that `retry` can go on where the run was stopped.
+//! next begins. It outlives `kill -9`, so that `retry` can go on where the run was stopped. Sessions that outlive the
+//! process stand in it too, for the next run to end. The process holds a lock on it as long as it lives.
 
 use super::{Invocation, cannot_write, timestamp};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::manifest::{Batch, BatchResults};
 use crate::name::UniqueId;
-use crate::run::event::NodeResult;
+use crate::run::event::{NodeResult, Restoring};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -29,36 +30,43 @@ pub struct JournalHead {
     pub arguments: Vec<String>,
     /// The nodes that were to be run, in order.
     pub selected: Vec<UniqueId>,
+    /// The invocations of which this is a retry.
+    #[serde(default)]
+    pub continues: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct FinishedLine {
-    unique_id: UniqueId,
-    status: String,
-    finished_at: String,
-}
-
-/// The batches that a model is to be built in.
-#[derive(Debug, Serialize)]
-struct BatchesLine<'a> {
-    unique_id: &'a UniqueId,
-    batches: &'a BatchResults,
-}
-
-/// A batch that was built.
-#[derive(Debug, Serialize)]
-struct BuiltLine<'a> {
-    unique_id: &'a UniqueId,
-    built: Batch,
-}
-
-/// Any line but the first. Each kind has a key of its own.
-#[derive(Debug, Deserialize)]
-struct AnyLine {
-    unique_id: UniqueId,
-    status: Option<String>,
-    batches: Option<BatchResults>,
-    built: Option<Batch>,
+/// Every line but the first. Each kind has a key of its own.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Finished {
+        unique_id: UniqueId,
+        status: String,
+        finished_at: String,
+    },
+    /// The batches that a model is to be built in.
+    Planned {
+        unique_id: UniqueId,
+        batches: BatchResults,
+    },
+    /// A batch that was built.
+    Built {
+        unique_id: UniqueId,
+        built: Batch,
+    },
+    Session {
+        session: String,
+    },
+    Interrupted {
+        interrupted: UniqueId,
+    },
+    Restoring {
+        account: String,
+        restoring: String,
+    },
+    Ended {
+        ended: bool,
+    },
 }
 
 /// The journal of the run that is going on.
@@ -78,6 +86,8 @@ impl Journal {
             }
             let beginning = path.with_extension(format!("{}.tmp", std::process::id()));
             let mut file = File::create(&beginning)?;
+            // Where files cannot be locked, the run counts as dead when the next begins, as it most often is.
+            let _ = file.try_lock();
             write_line(&mut file, head)?;
             fs::rename(&beginning, &path)?;
             Ok(file)
@@ -93,27 +103,48 @@ impl Journal {
         unique_id: &UniqueId,
         batches: &BatchResults,
     ) -> Result<(), Diagnostic> {
-        self.line(invocation, &BatchesLine { unique_id, batches })
+        self.write(invocation, &Line::Planned { unique_id: unique_id.clone(), batches: batches.clone() })
     }
 
     /// Notes that a batch was built; the line is on disk when this returns.
     pub fn built(&self, invocation: &Invocation, unique_id: &UniqueId, batch: Batch) -> Result<(), Diagnostic> {
-        self.line(invocation, &BuiltLine { unique_id, built: batch })
-    }
-
-    fn line(&self, invocation: &Invocation, line: &impl Serialize) -> Result<(), Diagnostic> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        write_line(&mut file, line).map_err(|error| cannot_write(&invocation.in_target(FILE_NAME), &error))
+        self.write(invocation, &Line::Built { unique_id: unique_id.clone(), built: batch })
     }
 
     /// Notes that a node ended; the line is on disk when this returns.
     pub fn finished(&self, invocation: &Invocation, result: &NodeResult) -> Result<(), Diagnostic> {
-        let line = FinishedLine {
+        let line = Line::Finished {
             unique_id: result.unique_id.clone(),
             status: result.status.as_str().to_owned(),
             finished_at: timestamp(invocation.now()),
         };
-        self.line(invocation, &line)
+        self.write(invocation, &line)
+    }
+
+    /// Notes a session that outlives the process; the line is on disk when this returns.
+    pub fn session(&self, invocation: &Invocation, id: &str) -> Result<(), Diagnostic> {
+        self.write(invocation, &Line::Session { session: id.to_owned() })
+    }
+
+    /// Notes that a node that is about to end was interrupted; the line is on disk when this returns.
+    pub fn interrupted(&self, invocation: &Invocation, unique_id: &UniqueId) -> Result<(), Diagnostic> {
+        self.write(invocation, &Line::Interrupted { interrupted: unique_id.clone() })
+    }
+
+    /// Notes what has to be put back at the end of the run; the line is on disk when this returns.
+    pub fn restoring(&self, invocation: &Invocation, restoring: &Restoring) -> Result<(), Diagnostic> {
+        let line = Line::Restoring { account: restoring.account.clone(), restoring: restoring.sql.clone() };
+        self.write(invocation, &line)
+    }
+
+    /// Notes that the run came to its end, and its sessions with it.
+    pub fn ended(&self, invocation: &Invocation) -> Result<(), Diagnostic> {
+        self.write(invocation, &Line::Ended { ended: true })
+    }
+
+    fn write(&self, invocation: &Invocation, line: &Line) -> Result<(), Diagnostic> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        write_line(&mut file, line).map_err(|error| cannot_write(&invocation.in_target(FILE_NAME), &error))
     }
 }
 
@@ -133,6 +164,12 @@ pub struct PreviousJournal {
     pub finished: BTreeMap<UniqueId, String>,
     /// Of models that were being built in batches: which were built, and as failed which were not.
     pub batches: BTreeMap<UniqueId, BatchResults>,
+    /// The nodes that ended because they were interrupted: what they wrote may be lasting.
+    pub interrupted: BTreeSet<UniqueId>,
+    /// The sessions that nobody has closed, unless the run is still going on.
+    pub lost_sessions: Vec<String>,
+    /// What the run has not put back, unless it is still going on.
+    pub restoring: Vec<Restoring>,
 }
 
 /// Reads the journal of a target directory; none where there is none. A line that was torn when the process was
@@ -155,18 +192,22 @@ pub fn read_journal(target: &Path) -> Result<Option<PreviousJournal>, Diagnostic
     };
     let head: JournalHead = serde_json::from_str(first).map_err(|error| unusable("a first line", &error))?;
     let mut finished = BTreeMap::new();
+    let mut interrupted = BTreeSet::new();
     let mut batches: BTreeMap<UniqueId, BatchResults> = BTreeMap::new();
     let mut built: BTreeMap<UniqueId, BTreeSet<Batch>> = BTreeMap::new();
+    let (mut lost_sessions, mut restoring) = (Vec::new(), Vec::new());
     for line in lines {
-        let line: AnyLine = serde_json::from_str(line).map_err(|error| unusable("a line", &error))?;
-        if let Some(planned) = line.batches {
-            batches.insert(line.unique_id.clone(), planned);
-        }
-        if let Some(batch) = line.built {
-            built.entry(line.unique_id.clone()).or_default().insert(batch);
-        }
-        if let Some(status) = line.status {
-            finished.insert(line.unique_id, status);
+        match serde_json::from_str(line).map_err(|error| unusable("a line", &error))? {
+            Line::Finished { unique_id, status, .. } => drop(finished.insert(unique_id, status)),
+            Line::Planned { unique_id, batches: planned } => drop(batches.insert(unique_id, planned)),
+            Line::Built { unique_id, built: batch } => drop(built.entry(unique_id).or_default().insert(batch)),
+            Line::Interrupted { interrupted: id } => drop(interrupted.insert(id)),
+            Line::Session { session } => lost_sessions.push(session),
+            Line::Restoring { account, restoring: sql } => restoring.push(Restoring { account, sql }),
+            Line::Ended { .. } => {
+                lost_sessions.clear();
+                restoring.clear();
+            }
         }
     }
     for (id, built) in built {
@@ -175,7 +216,17 @@ pub fn read_journal(target: &Path) -> Result<Option<PreviousJournal>, Diagnostic
             results.successful.extend(built);
         }
     }
-    Ok(Some(PreviousJournal { head, finished, batches }))
+    // What is changed is changed in a session.
+    if !lost_sessions.is_empty() && is_going_on(&path) {
+        lost_sessions.clear();
+        restoring.clear();
+    }
+    Ok(Some(PreviousJournal { head, finished, batches, interrupted, lost_sessions, restoring }))
+}
+
+/// Whether the process that writes a journal is alive.
+fn is_going_on(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 #[cfg(test)]
@@ -214,6 +265,7 @@ mod tests {
             command: "build".into(),
             arguments: vec!["build".into(), "-s".into(), "a b".into()],
             selected: vec!["model.shop.a".into(), "model.shop.b".into()],
+            continues: vec![],
         };
         let journal = Journal::begin(&invocation, &head).expect("begun");
         journal.finished(&invocation, &result("model.shop.a", Status::Success)).expect("noted");
@@ -230,6 +282,40 @@ mod tests {
         assert_eq!(read.finished, BTreeMap::from([("model.shop.a".into(), "success".to_owned())]));
         let left = BatchResults { successful: vec![before, days[1]], failed: vec![days[0], days[2]] };
         assert_eq!(read.batches, BTreeMap::from([(id, left)]));
+    }
+
+    #[test]
+    fn sessions_are_lost_once_the_process_is_dead() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let invocation = fixture::invocation(directory.path());
+        let head = JournalHead {
+            invocation_id: invocation.id.clone(),
+            started_at: invocation.started_at,
+            command: "build".into(),
+            arguments: vec!["build".into()],
+            selected: vec![],
+            continues: vec![],
+        };
+        let lost = || {
+            let read = read_journal(&directory.path().join("target")).expect("readable").expect("there");
+            read.lost_sessions
+        };
+        let journal = Journal::begin(&invocation, &head).expect("begun");
+        journal.session(&invocation, "host/7").expect("noted");
+        assert!(lost().is_empty(), "it is still going on");
+        drop(journal);
+        assert_eq!(lost(), ["host/7"]);
+        let journal = Journal::begin(&invocation, &head).expect("begun");
+        let restoring = Restoring { account: "host".into(), sql: "alter warehouse w set x = 1".into() };
+        journal.restoring(&invocation, &restoring).expect("noted");
+        drop(journal);
+        let read = read_journal(&directory.path().join("target")).expect("readable").expect("there");
+        assert_eq!(read.restoring, [restoring]);
+        let journal = Journal::begin(&invocation, &head).expect("begun");
+        journal.session(&invocation, "host/8").expect("noted");
+        journal.ended(&invocation).expect("noted");
+        drop(journal);
+        assert!(lost().is_empty(), "it ended well");
     }
 
     #[test]

@@ -7,16 +7,16 @@ use super::arguments::{
 use super::warehouse::Warehouse;
 use super::workspace::{VerbFlags, Workspace};
 use super::{Context, Outcome, interrupt};
-use crate::artifact::{Invocation, Journal, JournalHead, TargetTree, write_manifest, write_run_results};
+use crate::artifact::{Invocation, Journal, JournalHead, TargetTree, read_journal, write_manifest, write_run_results};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
-use crate::manifest::{Batch, BatchResults, Manifest, Materialized};
+use crate::manifest::{Batch, Manifest, Materialized};
 use crate::name::{ResourceType, UniqueId};
 use crate::report::Reporter;
 use crate::run::event::{BatchEnd, Emit, Event, NodeResult, Status};
-use crate::run::{Listener, RunOptions, Setup, Sources, execute as run_nodes};
+use crate::run::{FormerRun, Listener, RunOptions, Setup, Sources, execute as run_nodes};
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,8 +38,8 @@ pub(super) struct Request {
     pub(super) typed: Vec<String>,
     /// The span for which models are built in batches.
     event_times: Option<Batch>,
-    /// What a former run left undone, and when it began.
-    former: Option<(DateTime<Utc>, BTreeMap<UniqueId, BatchResults>)>,
+    /// What it goes on with.
+    former: FormerRun,
 }
 
 impl Request {
@@ -81,15 +81,15 @@ impl Request {
             all,
             typed: settings.typed.clone(),
             event_times,
-            former: None,
+            former: FormerRun::default(),
         })
     }
 }
 
 impl Request {
-    /// The same, going on with a run that began at a time and left batches of models undone.
-    pub(super) fn going_on(self, since: DateTime<Utc>, batches: BTreeMap<UniqueId, BatchResults>) -> Self {
-        Self { former: Some((since, batches)), ..self }
+    /// The same, going on with another run.
+    pub(super) fn going_on(self, former: FormerRun) -> Self {
+        Self { former, ..self }
     }
 }
 
@@ -128,7 +128,17 @@ pub(super) fn execute_selected(
     let order = workspace.ordered(&runnable);
     // First the warehouse: where another run holds it, that run's journal must stay.
     let warehouse = Warehouse::open(&workspace.project, is_translated(workspace, &order))?;
+    let former = read_journal(&workspace.project.target_path).ok().flatten();
     let books = Books::begin(context, workspace, request, &order)?;
+    let (lost_sessions, restoring) =
+        former.map(|journal| (journal.lost_sessions, journal.restoring)).unwrap_or_default();
+    // If this run is killed before it has ended and put back what is left of the former, the next one does.
+    for id in &lost_sessions {
+        books.complain(books.journal.session(&workspace.invocation, id));
+    }
+    for restoring in &restoring {
+        books.complain(books.journal.restoring(&workspace.invocation, restoring));
+    }
     let emit = books.emit();
     let listener = Listener::new(&emit);
     let compiler = Arc::new(workspace.compiler_for(order.clone(), &listener));
@@ -136,11 +146,12 @@ pub(super) fn execute_selected(
     let setup = Setup {
         compiler,
         adapter: warehouse.adapter,
-        options: options(context, workspace, request),
+        options: RunOptions { lost_sessions, restoring, ..options(context, workspace, request) },
         listener,
         cancel: Arc::clone(&context.cancel),
     };
     let results = run_nodes(setup, workspace.graph.order(), &runnable)?;
+    books.complain(books.journal.ended(&workspace.invocation));
     if context.settings.write_json {
         let elapsed = workspace.invocation.started.elapsed();
         write_manifest(&workspace.manifest, &workspace.invocation, &results)?;
@@ -174,9 +185,7 @@ fn options(context: &Context, workspace: &Workspace, request: &Request) -> RunOp
     let tests_gate = request.verb == "build";
     let full_refresh = request.flags.full_refresh;
     let plain = run_options(context, workspace, request.verb);
-    let (batches_until, former_batches) = request.former.clone().unwrap_or((plain.batches_until, BTreeMap::new()));
-    let event_times = request.event_times;
-    RunOptions { full_refresh, tests_gate, event_times, batches_until, former_batches, ..plain }
+    RunOptions { full_refresh, tests_gate, event_times: request.event_times, former: request.former.clone(), ..plain }
 }
 
 /// What every verb that works in the warehouse asks for, the flags of its own left out.
@@ -199,8 +208,9 @@ pub(super) fn run_options(context: &Context, workspace: &Workspace, verb: &str) 
         started_at: workspace.invocation.started_at,
         sources,
         event_times: None,
-        batches_until: workspace.invocation.started_at,
-        former_batches: BTreeMap::new(),
+        lost_sessions: vec![],
+        restoring: vec![],
+        former: FormerRun::default(),
     }
 }
 
@@ -222,6 +232,7 @@ impl Books {
             command: request.verb.to_owned(),
             arguments: request.typed.clone(),
             selected: order.to_vec(),
+            continues: request.former.invocations.clone(),
         };
         Ok(Arc::new(Self {
             journal: Journal::begin(&workspace.invocation, &head)?,
@@ -243,6 +254,13 @@ impl Books {
                     books.complain(books.journal.planned(&books.invocation, unique_id, batches));
                 }
                 Event::BatchFinished(end) => books.keep_batch(end),
+                Event::NodeInterrupted { unique_id } => {
+                    books.complain(books.journal.interrupted(&books.invocation, unique_id));
+                }
+                Event::WarehouseResized { restoring } => {
+                    books.complain(books.journal.restoring(&books.invocation, restoring));
+                }
+                Event::SessionOpened { id } => books.complain(books.journal.session(&books.invocation, id)),
                 _ => {}
             }
             books.reporter.hear(&event);

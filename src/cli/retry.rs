@@ -7,11 +7,10 @@ use super::workspace::Workspace;
 use super::{Context, Outcome, reporter};
 use crate::artifact::{PreviousJournal, PreviousRun, read_journal, read_previous_run};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
-use crate::manifest::BatchResults;
 use crate::name::UniqueId;
 use crate::project::load;
 use crate::report::Product;
-use chrono::{DateTime, Utc};
+use crate::run::FormerRun;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,10 +24,7 @@ struct Former {
     typed: Vec<String>,
     left: BTreeSet<UniqueId>,
     total: usize,
-    /// When it began, as far as that is known.
-    started_at: Option<DateTime<Utc>>,
-    /// The batches of models that were built in part.
-    batches: BTreeMap<UniqueId, BatchResults>,
+    run: FormerRun,
 }
 
 /// Goes on with the run whose traces lie in the target directory or in `--state`.
@@ -56,9 +52,7 @@ pub(super) fn retry(context: &Context, given: &Arguments, retry: &RetryArguments
             .note(names.join(", "));
         again.context.tolerate(found.into())?;
     }
-    let started_at = former.started_at.unwrap_or(workspace.invocation.started_at);
-    let request = request.going_on(started_at, former.batches);
-    execute_selected(&again.context, &workspace, &request, left)
+    execute_selected(&again.context, &workspace, &request.going_on(former.run), left)
 }
 
 /// What the later of journal and `run_results.json` tells. They differ where another program wrote the results.
@@ -92,14 +86,16 @@ fn from_journal(journal: PreviousJournal, warnings_too: bool) -> Former {
     let total = journal.head.selected.len();
     let finished = journal.finished;
     let is_left = |id: &UniqueId| finished.get(id).is_none_or(|status| is_left(status, warnings_too));
-    let batches = journal.batches.into_iter().filter(|(_, batches)| !batches.failed.is_empty()).collect();
-    Former {
-        typed: journal.head.arguments,
-        left: journal.head.selected.into_iter().filter(is_left).collect(),
-        total,
+    let is_open = |id: &UniqueId| !finished.contains_key(id) || journal.interrupted.contains(id);
+    let interrupted = journal.head.selected.iter().filter(|id| is_open(id)).cloned().collect();
+    let run = FormerRun {
+        invocations: [journal.head.continues, vec![journal.head.invocation_id]].concat(),
         started_at: Some(journal.head.started_at),
-        batches,
-    }
+        interrupted,
+        batches: journal.batches.into_iter().filter(|(_, batches)| !batches.failed.is_empty()).collect(),
+    };
+    let left = journal.head.selected.into_iter().filter(is_left).collect();
+    Former { typed: journal.head.arguments, left, total, run }
 }
 
 fn from_results(run: PreviousRun, warnings_too: bool) -> Former {
@@ -124,7 +120,8 @@ fn from_results(run: PreviousRun, warnings_too: bool) -> Former {
         }
         left.insert(result.unique_id);
     }
-    Former { typed, left, total, started_at: run.generated_at, batches }
+    let run = FormerRun { started_at: run.generated_at, batches, ..FormerRun::default() };
+    Former { typed, left, total, run }
 }
 
 /// The former command line, with what was typed for `retry` on top of it.
@@ -213,6 +210,7 @@ mod tests {
                 command: "build".into(),
                 arguments: vec!["build".into()],
                 selected: ["a", "b", "c", "d"].map(UniqueId::from).to_vec(),
+                continues: vec!["h".into()],
             },
             finished: BTreeMap::from([
                 ("a".into(), "success".into()),
@@ -220,8 +218,16 @@ mod tests {
                 ("c".into(), "warn".into()),
             ]),
             batches: BTreeMap::new(),
+            interrupted: BTreeSet::from(["b".into()]),
+            lost_sessions: vec![],
+            restoring: vec![],
         };
-        assert_eq!(names(&from_journal(journal.clone(), false)), ["b", "d"]);
+        let former = from_journal(journal.clone(), false);
+        assert_eq!(
+            (names(&former), former.run.invocations.as_slice()),
+            (vec!["b", "d"], ["h".to_owned(), "i".to_owned()].as_slice())
+        );
+        assert_eq!(former.run.interrupted, BTreeSet::from(["b".into(), "d".into()]));
         assert_eq!(names(&from_journal(journal, true)), ["b", "c", "d"]);
     }
 

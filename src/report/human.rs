@@ -262,7 +262,10 @@ impl Reporter for Human {
                 }
             }
             Event::NodeFinished { result, label, .. } => self.node_finished(result, label),
-            Event::BatchesPlanned { .. } => {}
+            Event::BatchesPlanned { .. }
+            | Event::SessionOpened { .. }
+            | Event::NodeInterrupted { .. }
+            | Event::WarehouseResized { .. } => {}
             Event::BatchStarted { label, .. } => {
                 if self.options.debug {
                     self.tell(&format!("START {label}"));

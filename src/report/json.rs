@@ -333,7 +333,10 @@ impl Reporter for JsonLines {
                     json!({"node_count": total, "num_threads": threads, "target_name": target}),
                 );
             }
-            Event::BatchesPlanned { .. } => {}
+            Event::BatchesPlanned { .. }
+            | Event::SessionOpened { .. }
+            | Event::NodeInterrupted { .. }
+            | Event::WarehouseResized { .. } => {}
             Event::BatchStarted { unique_id, label, index, total } => {
                 let data = json!({
                     "node_info": self.node_info(unique_id, None), "description": label, "batch_index": index,

@@ -6,7 +6,7 @@ use super::event::{NodeResult, Status};
 use super::extraction::Staged;
 use super::node::Try;
 use super::session::{Closing, WorkerSession};
-use crate::adapter::{Connection, DatabaseError};
+use crate::adapter::{Cell, Connection, DatabaseError};
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::manifest::Node;
 use crate::name::{ResourceType, UniqueId};
@@ -95,13 +95,49 @@ impl Books {
         let (started, clock, base) = (self.at(self.clock.elapsed()), self.clock, self.started_at);
         let mut extracted = staged.map(|staged| self.extracted(node, staged)).unwrap_or_default();
         let attempt = now.attempt;
-        let message = now.step.map_or_else(|| "OK".to_owned(), |step| format!("batch {}", step.label()));
+        let message = now.message();
         Box::new(move |rows| {
             let finished = base + chrono::TimeDelta::from_std(clock.elapsed()).unwrap_or_default();
             let row = NodeRow { status: "success", rows, started, finished, message: &message, attempt };
             extracted.extend(tables.insert("node_runs", &row.fields(&id, run_id)));
             extracted
         })
+    }
+
+    /// How many rows a node, or one of its batches, has written in this run, or in one that it goes on with, if what it
+    /// wrote is lasting: its row in the books is committed with them.
+    pub(super) fn carried_out(
+        &self,
+        node: &Node,
+        now: &Try,
+        former_runs: &[String],
+        connection: &mut dyn Connection,
+    ) -> Option<u64> {
+        let table = self.tables.relation("node_runs")?;
+        let runs: Vec<String> = former_runs
+            .iter()
+            .chain([&self.run_id])
+            .map(|run| self.tables.literal(&Field::Text(run.clone())))
+            .collect();
+        let sql = format!(
+            "select max(coalesce({}, 0)) from {table} where {} in ({}) and {} = {} and {} = 'success' and {} = {}",
+            self.tables.column("rows_affected"),
+            self.tables.column("run_id"),
+            runs.join(", "),
+            self.tables.column("unique_id"),
+            self.tables.literal(&Field::Text(node.unique_id.to_string())),
+            self.tables.column("status"),
+            self.tables.column("message"),
+            self.tables.literal(&Field::Text(now.message())),
+        );
+        // What cannot be asked counts as not carried out, as it is where there are no books.
+        let answer = connection.execute(&sql).ok()?;
+        answer.table.scalar().filter(|cell| **cell != Cell::Null)?.to_string().parse().ok()
+    }
+
+    /// Whether the books tell what nodes have committed.
+    pub fn tell_of_nodes(&self) -> bool {
+        self.tables.relation("node_runs").is_some()
     }
 
     fn extracted(&self, node: &Node, staged: &Staged) -> Vec<String> {

@@ -157,6 +157,15 @@ pub struct Timing {
     pub end: Duration,
 }
 
+/// A statement that puts back what a run has changed for its own time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restoring {
+    /// The account in which it is to be run: what stands before `/` in the ids of its sessions.
+    pub account: String,
+    /// The statement.
+    pub sql: String,
+}
+
 /// Something that reporters may tell.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -168,6 +177,21 @@ pub enum Event {
         total: usize,
         /// The number of workers.
         threads: usize,
+    },
+    /// A session was opened that outlives its process: its id, as [`crate::adapter::Connection::session_id`] gives it.
+    SessionOpened {
+        /// The id.
+        id: String,
+    },
+    /// The size of a warehouse is about to be changed for the time of the run.
+    WarehouseResized {
+        /// What undoes it.
+        restoring: Restoring,
+    },
+    /// A node failed because its session, its line or the command was interrupted: what it wrote may be lasting.
+    NodeInterrupted {
+        /// The node.
+        unique_id: UniqueId,
     },
     /// A worker took a node.
     NodeStarted {

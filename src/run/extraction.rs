@@ -171,7 +171,7 @@ fn check_deletes(node: &Node) -> Result<()> {
 }
 
 /// A temporary table of a model, such as the batch that its `source()` means: one a connection, gone with it.
-fn temporary_name(node: &Node, what: &str, dialect: Dialect) -> RelationName {
+pub(super) fn temporary_name(node: &Node, what: &str, dialect: Dialect) -> RelationName {
     let identifier = Some(format!("{}__{what}", node.alias));
     match node.relation_name.clone().filter(|_| dialect.temporary_tables_have_schemas()) {
         Some(place) => RelationName { identifier, quoting: Quoting { identifier: true, ..place.quoting }, ..place },

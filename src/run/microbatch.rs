@@ -56,12 +56,12 @@ impl Run {
             Diagnostics::from(Diagnostic::error(Code::Config, message).at(node.declared_at.clone(), ""))
         };
         let size = config.batch_size().ok_or_else(|| wrong("batch_size"))?;
-        let former = options.former_batches.get(&node.unique_id);
+        let former = options.former.batches.get(&node.unique_id);
         let batches = if let Some(former) = former {
             former.failed.clone()
         } else {
             let asked = options.event_times;
-            let until = asked.map_or(options.batches_until, |span| span.end());
+            let until = asked.map_or(options.former.started_at.unwrap_or(options.started_at), |span| span.end());
             let end = size.ceiling(until);
             let start = match asked {
                 Some(span) => size.floor(span.start()),
@@ -124,7 +124,7 @@ impl Board<'_> {
 
     /// The same with what former runs have built.
     fn all_results(&self, mut results: BatchResults) -> BatchResults {
-        if let Some(former) = self.run.options.former_batches.get(&self.node.unique_id) {
+        if let Some(former) = self.run.options.former.batches.get(&self.node.unique_id) {
             results.successful.extend(&former.successful);
         }
         results

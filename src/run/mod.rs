@@ -42,7 +42,7 @@ use crate::project::read_text;
 use books::Books;
 use chrono::{DateTime, Utc};
 use control::ControlTables;
-use event::{Emit, Event, NodeResult};
+use event::{Emit, Event, NodeResult, Restoring};
 use node::NodeWorker;
 use rustc_hash::FxHashMap;
 use scheduler::{CancelFlag, Drive, Worker};
@@ -78,10 +78,25 @@ pub struct RunOptions {
     pub sources: Sources,
     /// The span of event time that models are built for in batches, if one was asked for.
     pub event_times: Option<Batch>,
-    /// When the newest batch is taken to be: now, or when the run began that this one goes on with.
-    pub batches_until: DateTime<Utc>,
-    /// What a former run did of models that it did in part: only what is left of them is done.
-    pub former_batches: BTreeMap<UniqueId, BatchResults>,
+    /// Sessions of a former run that was killed: this one ends them.
+    pub lost_sessions: Vec<String>,
+    /// What that run has changed and not put back.
+    pub restoring: Vec<Restoring>,
+    /// What this run goes on with.
+    pub former: FormerRun,
+}
+
+/// The run that this one goes on with; nothing is known of it where this one stands for itself.
+#[derive(Debug, Clone, Default)]
+pub struct FormerRun {
+    /// The id of its invocation, and those of the runs that it went on with.
+    pub invocations: Vec<String>,
+    /// When it began: the newest batch is the one of then.
+    pub started_at: Option<DateTime<Utc>>,
+    /// The nodes that may have written what they were to write: if it is lasting, it is not written again.
+    pub interrupted: BTreeSet<UniqueId>,
+    /// What became of models that were built in part: only what is left of them is done.
+    pub batches: BTreeMap<UniqueId, BatchResults>,
 }
 
 /// The SQL that `write()` was given, by node and by the beginning of its batch, until the node ends.
@@ -201,6 +216,7 @@ impl Run {
             return Ok(vec![]);
         }
         let master = self.open_session("master")?;
+        self.end_lost_sessions(&master, &self.options.lost_sessions);
         master.with_connection(|connection| self.books.open(connection)).map_err(|error| refused(&error))?;
         self.create_schemas(&master)?;
         let hooks = |kind: &str, results: Option<&[NodeResult]>| {
@@ -224,6 +240,11 @@ impl Run {
         } else {
             results.extend((0..self.plan.nodes.len()).map(|node| self.skipped(node, None)));
         }
+        // A long run may outlive a session that has nothing to do.
+        let master = self.still_open(master);
+        let hooks = |kind: &str, results: Option<&[NodeResult]>| {
+            if with_hooks { hooks::run(self, &master, kind, results) } else { vec![] }
+        };
         let end = hooks(hooks::ON_RUN_END, Some(&results));
         results.extend(end);
         warehouses.restore(self, &master);
@@ -266,8 +287,27 @@ impl Run {
     fn open_session(&self, name: &str) -> Result<Arc<WorkerSession>, Diagnostic> {
         let session = open_session(self.adapter.as_ref(), name, &self.cache, &self.emit)?;
         self.cancel.register(session.with_connection(|connection| connection.canceller()));
+        if let Some(id) = session.id() {
+            (self.emit)(Event::SessionOpened { id });
+        }
         self.comment(&session, None, name).map_err(first_of)?;
         Ok(session)
+    }
+
+    /// The session, or a new one in its place if the warehouse does not know it any more.
+    fn still_open(&self, session: Arc<WorkerSession>) -> Arc<WorkerSession> {
+        if session.with_connection(|connection| connection.is_alive()) {
+            return session;
+        }
+        self.open_session("master").unwrap_or(session)
+    }
+
+    /// Ends sessions that have lost their process or their line. If that fails, the warehouse does it in its own time.
+    fn end_lost_sessions(&self, session: &WorkerSession, ids: &[String]) {
+        if let Err(error) = session.with_connection(|connection| connection.end_sessions(ids)) {
+            let message = format!("what an interrupted session left open could not be ended: {}", error.message);
+            (self.emit)(Event::Found(Diagnostic::warning(Code::Database, message)));
+        }
     }
 
     /// Puts the project's comment beside the statements that follow: those of a node, or of a connection without one.

@@ -3,7 +3,7 @@
 use super::event::{Event, NodeResult, Status, Timing};
 use super::extraction;
 use super::scheduler::Worker;
-use super::seed;
+use super::seed::{self, SeedRows};
 use super::session::{SeedLoader, WorkerSession};
 use super::slots::Slot;
 use super::{Run, response_of, test, unit_test};
@@ -104,22 +104,68 @@ impl<'a> NodeWorker<'a> {
             let _ = session.rollback();
             let failure = session.failure();
             let kind = failure.as_ref().map(|failed| failed.error.kind);
-            let transient = matches!(kind, Some(DatabaseErrorKind::Conflict | DatabaseErrorKind::Connection));
             if matches!(kind, Some(DatabaseErrorKind::Connection | DatabaseErrorKind::Unsettled)) {
-                self.session = None;
+                self.replace_session(session);
             }
-            if !transient || attempt == TRIES || self.run.cancel.is_cancelled() {
+            let may_try_again = match kind {
+                Some(DatabaseErrorKind::Conflict | DatabaseErrorKind::Connection) => true,
+                // The books tell whether the node's rows are there; of what a hook did they tell nothing.
+                Some(DatabaseErrorKind::Unsettled) => self.run.books.tell_of_nodes() && !has_hooks(node),
+                _ => false,
+            };
+            if !may_try_again || attempt == TRIES || self.run.cancel.is_cancelled() {
                 let found: Diagnostics = match (&failure, &progress.compiled) {
                     (Some(failed), Some(compiled)) => {
                         found.into_iter().map(|finding| located(finding, failed, compiled)).collect()
                     }
                     _ => found,
                 };
-                self.run.books.failed(&session, node, &found, attempt);
+                if matches!(
+                    kind,
+                    Some(DatabaseErrorKind::Connection | DatabaseErrorKind::Unsettled | DatabaseErrorKind::Cancelled)
+                ) {
+                    (self.run.emit)(Event::NodeInterrupted { unique_id: node.unique_id.clone() });
+                }
+                if let Some(session) = &self.session {
+                    self.run.books.failed(session, node, &found, attempt);
+                }
                 return Err(found);
             }
             attempt += 1;
+            // What definitions did before the failure is lasting, whatever was noted of it.
+            if let Some(name) = node.relation_name.as_ref().filter(|_| self.commits_definitions())
+                && let Some(schema) = &name.schema
+            {
+                self.run.cache.forget(name.database.as_deref(), schema);
+            }
         }
+    }
+
+    fn commits_definitions(&self) -> bool {
+        self.session.as_ref().is_none_or(|session| session.definitions_commit())
+    }
+
+    /// Gives up a session that is lost, takes a new one, and has the server end what the old one left open.
+    fn replace_session(&mut self, lost: Arc<WorkerSession>) {
+        let id = lost.id();
+        self.session = None;
+        drop(lost);
+        // Where there is no new session either, the next attempt says so.
+        if let (Ok(session), Some(id)) = (self.session(), id) {
+            self.run.end_lost_sessions(&session, &[id]);
+        }
+    }
+
+    /// How many rows the node (or this batch of it) has written in an earlier attempt, or in the run that this one goes on with, if they are
+    /// lasting though the node did not come to its end.
+    fn carried_out(&self, node: &Node, session: &WorkerSession, now: &Try) -> Option<u64> {
+        let former = &self.run.options.former;
+        let former_runs: &[String] =
+            if former.interrupted.contains(&node.unique_id) { &former.invocations } else { &[] };
+        if !session.definitions_commit() || (now.attempt == 1 && former_runs.is_empty()) {
+            return None;
+        }
+        session.with_connection(|connection| self.run.books.carried_out(node, now, former_runs, connection))
     }
 
     /// Runs a model, seed or snapshot: one transaction with its hooks, its row in the books and its watermark.
@@ -154,8 +200,11 @@ impl<'a> NodeWorker<'a> {
         };
         progress.compiled = Some(compiled.clone());
         progress.execute_start = Some(run.elapsed());
-        let closing = run.books.closing(node, now, extraction.as_ref());
+        let carried_out = self.carried_out(node, session, now);
+        // Rows that are not written move no watermark.
+        let closing = run.books.closing(node, now, extraction.as_ref().filter(|_| carried_out.is_none()));
         session.assign(Some(node.unique_id.clone()), Some(closing), seed.map(|table| loader(run, node, table)));
+        session.main_is_carried_out(carried_out);
         let context = self.call_materialization(node, &compiled, &surroundings)?;
         session.finish().map_err(|failed| database(node, &failed.error))?;
         if let Some(staged) = extraction {
@@ -268,6 +317,13 @@ pub(super) struct Try {
     pub(super) step: Option<BatchStep>,
 }
 
+impl Try {
+    /// What the books say of it if it ends well.
+    pub(super) fn message(&self) -> String {
+        self.step.map_or_else(|| "OK".to_owned(), |step| format!("batch {}", step.label()))
+    }
+}
+
 impl Worker for NodeWorker<'_> {
     fn run(&mut self, index: usize) -> NodeResult {
         let run = self.run;
@@ -332,6 +388,13 @@ impl Worker for NodeWorker<'_> {
     }
 }
 
+/// Whether a node does more than what its materialization does.
+fn has_hooks(node: &Node) -> bool {
+    ["pre-hook", "post-hook"]
+        .iter()
+        .any(|hook| node.config.get(hook).is_some_and(|hooks| hooks.as_array().is_none_or(|hooks| !hooks.is_empty())))
+}
+
 /// How a node is called in progress lines: `view model staging.stg_orders`.
 pub fn label(node: &Node) -> String {
     match node.resource_type {
@@ -366,7 +429,20 @@ fn located(finding: Diagnostic, failed: &FailedStatement, compiled: &CompiledNod
 fn loader(run: &Run, node: &Node, table: Arc<Table>) -> SeedLoader {
     let dialect = run.compiler.dialect();
     let quoted = node.config.flag("quote_columns").unwrap_or(false);
-    Box::new(move |session: &dyn Session, into: &RelationName| {
+    let types = node.config.get("column_types");
+    let declared = |name: &str| types.and_then(|types| types.get(name)?.as_str().map(str::to_owned));
+    let casts = seed::casts(&table, declared, |column_type| run.adapter.type_word(column_type));
+    let rows = SeedRows {
+        columns: seed::column_names(&table, dialect, quoted).into_iter().zip(casts).collect(),
+        texts: extraction::temporary_name(node, "seed", dialect),
+        directory: run.compiler.project().target_path.join("seeds"),
+        target: node.relation_name.clone(),
+        table: Arc::clone(&table),
+    };
+    Box::new(move |session: &WorkerSession, into: &RelationName| {
+        if let Some(loaded) = rows.load(session, into) {
+            return loaded.map_err(HostError::Database);
+        }
         let mut statements = seed::inserts(into, &table, dialect, quoted);
         if session.definitions_commit() {
             statements.insert(0, "begin".to_owned());

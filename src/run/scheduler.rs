@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Macros may call each other a few hundred levels deep, and a level takes some 20 KB in a debug build.
 pub(super) const STACK_SIZE: usize = 64 * 1024 * 1024;
@@ -25,6 +26,23 @@ impl CancelFlag {
     pub fn cancel(&self) {
         self.asked.store(true, Ordering::SeqCst);
         self.statements().iter().for_each(|statement| statement.cancel());
+    }
+
+    /// Ends all sessions, and waits no longer than the limit for it.
+    pub fn end_sessions(&self, limit: Duration) {
+        let (done, ended) = unbounded::<()>();
+        let sessions = self.statements().clone();
+        for session in &sessions {
+            let (session, done) = (Arc::clone(session), done.clone());
+            // Without a thread to ask for it, the warehouse ends the session in its own time.
+            let _ = thread::Builder::new().spawn(move || {
+                session.end_session();
+                let _ = done.send(());
+            });
+        }
+        drop(done);
+        let until = Instant::now() + limit;
+        while ended.recv_deadline(until).is_ok() {}
     }
 
     /// Whether something asked to stop.

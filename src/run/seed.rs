@@ -1,11 +1,14 @@
 //! Seeds: a CSV text becomes typed rows, by the rules with which dbt (agate) tells types apart.
 
-use crate::adapter::{Cell, ColumnType, Table};
+use super::session::WorkerSession;
+use crate::adapter::{Cell, ColumnType, Table, Texts};
 use crate::diagnostic::{Code, Diagnostic, SourceFile, Span};
+use crate::jinja::host::{FailedStatement, Session as _};
 use crate::name::{RelationName, quote_identifier};
 use crate::sql::Dialect;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Rows of one INSERT statement: large enough to be quick, far below the limits of warehouses.
@@ -37,12 +40,17 @@ pub fn read(file: &Arc<SourceFile>, delimiter: u8, is_typed: &dyn Fn(&str) -> bo
     Ok(table)
 }
 
+/// The columns of a seed as SQL names them: with `quoted` as the header has them, else as the warehouse keeps unquoted
+/// names.
+pub fn column_names(table: &Table, dialect: Dialect, quoted: bool) -> Vec<String> {
+    let name = |name: &str| if quoted { quote_identifier(name) } else { dialect.usual_name(name) };
+    table.columns.iter().map(|(column, _)| name(column)).collect()
+}
+
 /// The INSERT statements that put `table` into a relation, as literals that the relation's types read back. With
 /// `quoted`, the relation's columns are written as the header has them, else as the warehouse keeps unquoted names.
 pub fn inserts(into: &RelationName, table: &Table, dialect: Dialect, quoted: bool) -> Vec<String> {
-    let name = |name: &str| if quoted { quote_identifier(name) } else { dialect.usual_name(name) };
-    let columns: Vec<String> = table.columns.iter().map(|(column, _)| name(column)).collect();
-    let columns = columns.join(", ");
+    let columns = column_names(table, dialect, quoted).join(", ");
     table
         .rows
         .chunks(ROWS_PER_INSERT)
@@ -55,6 +63,73 @@ pub fn inserts(into: &RelationName, table: &Table, dialect: Dialect, quoted: boo
             sql
         })
         .collect()
+}
+
+/// A seed on its way into a warehouse that takes rows better than as literals.
+pub struct SeedRows {
+    /// The seed.
+    pub table: Arc<Table>,
+    /// The seed's columns as SQL names them in its table, each with the type that its text is cast to; texts are not.
+    pub columns: Vec<(String, Option<String>)>,
+    /// A temporary table for the texts.
+    pub texts: RelationName,
+    /// A directory for files on the way.
+    pub directory: PathBuf,
+    /// The table of the seed itself: rows that come into it come together with the node's row in the books.
+    pub target: Option<RelationName>,
+}
+
+impl SeedRows {
+    /// Makes the seed's rows the content of a table, whole or not at all; none where the warehouse has no better way than
+    /// INSERT statements.
+    pub fn load(&self, session: &WorkerSession, into: &RelationName) -> Option<Result<u64, Box<FailedStatement>>> {
+        if !session.definitions_commit() {
+            return None;
+        }
+        let names: Vec<String> = (0..self.columns.len()).map(|index| format!("c{index}")).collect();
+        let declared: Vec<String> = names.iter().map(|name| format!("{name} varchar")).collect();
+        let create = format!("create or replace temporary table {} ({})", self.texts, declared.join(", "));
+        if let Err(failed) = session.execute(&create, false) {
+            return Some(Err(failed));
+        }
+        let rows = Texts { columns: &names, rows: &self.table.rows, directory: &self.directory };
+        let loaded = session.load_texts(&self.texts, &rows)?;
+        Some(loaded.and_then(|count| {
+            let value = |((_, cast), name): (&(String, Option<String>), &String)| match cast {
+                Some(cast) => format!("cast({name} as {cast})"),
+                None => name.clone(),
+            };
+            let values: Vec<String> = self.columns.iter().zip(&names).map(value).collect();
+            let columns: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
+            let insert = format!(
+                "insert into {into} ({})\nselect {} from {}",
+                columns.join(", "),
+                values.join(", "),
+                self.texts
+            );
+            let is_last = self.target.as_ref() == Some(into);
+            session.write_whole(&[format!("delete from {into}"), insert], is_last.then_some(count))?;
+            session.execute(&format!("drop table if exists {}", self.texts), false)?;
+            Ok(count)
+        }))
+    }
+}
+
+/// The types to which the texts of a seed are cast, by its columns: what its config declares, or what was inferred. A cast
+/// of a text to a text could cut it.
+pub fn casts(
+    table: &Table,
+    declared: impl Fn(&str) -> Option<String>,
+    word: impl Fn(&ColumnType) -> String,
+) -> Vec<Option<String>> {
+    let is_text = |word: &str| {
+        let name = word.split('(').next().unwrap_or_default().trim().to_ascii_lowercase();
+        name.contains("char") || matches!(name.as_str(), "text" | "string")
+    };
+    let cast = |(name, column_type): &(String, ColumnType)| {
+        Some(declared(name).unwrap_or_else(|| word(column_type))).filter(|word| !is_text(word))
+    };
+    table.columns.iter().map(cast).collect()
 }
 
 /// A cell as a SQL literal.

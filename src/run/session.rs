@@ -2,7 +2,9 @@
 //! node's transaction before it ends.
 
 use super::event::{Emit, Event};
-use crate::adapter::{Answer, Batch, Connection, DatabaseError, DatabaseErrorKind, Relation, RelationCache, Response};
+use crate::adapter::{
+    Answer, Batch, Connection, DatabaseError, DatabaseErrorKind, Relation, RelationCache, Response, Texts,
+};
 use crate::jinja::host::{FailedStatement, HostError, Session};
 use crate::name::{RelationName, UniqueId};
 use crate::sql::{Dialect, StatementKind, split_statements, statement_kind};
@@ -14,7 +16,7 @@ use std::time::Instant;
 pub type Closing = Box<dyn FnOnce(Option<u64>) -> Vec<String> + Send>;
 
 /// Loads the seed that a node stands for; gives the number of rows.
-pub type SeedLoader = Box<dyn Fn(&dyn Session, &RelationName) -> Result<u64, HostError> + Send + Sync>;
+pub type SeedLoader = Box<dyn Fn(&WorkerSession, &RelationName) -> Result<u64, HostError> + Send + Sync>;
 
 /// One worker's connection. It serves one node after the other.
 pub struct WorkerSession {
@@ -33,6 +35,8 @@ struct Work {
     closing: Option<Closing>,
     /// The statement that the materialization calls `main`, as it was given to `write()`.
     main: Option<String>,
+    /// How many rows the main statement has written, if that is lasting already: it is not run again.
+    carried_out: Option<u64>,
     /// Whether statements that ask for it open a transaction, though no node waits to close it.
     begins: bool,
     seed: Option<SeedLoader>,
@@ -57,6 +61,11 @@ impl WorkerSession {
     /// Turns to a node: what a former one left behind is forgotten.
     pub fn assign(&self, node: Option<UniqueId>, closing: Option<Closing>, seed: Option<SeedLoader>) {
         *self.work() = Work { node, closing, seed, ..Work::default() };
+    }
+
+    /// Says that what the node's main statement writes is lasting already.
+    pub fn main_is_carried_out(&self, rows: Option<u64>) {
+        self.work().carried_out = rows;
     }
 
     /// Turns to a macro that belongs to no node: statements open transactions, which the macro has to commit.
@@ -87,9 +96,36 @@ impl WorkerSession {
         })
     }
 
+    /// Appends rows of texts to a table, as [`Connection::load_texts`] does.
+    pub fn load_texts(&self, into: &RelationName, rows: &Texts<'_>) -> Option<Result<u64, Box<FailedStatement>>> {
+        let loaded = self.connection().load_texts(into, rows)?;
+        Some(loaded.map_err(|error| {
+            let failed = failed(&format!("load into {into}"), error);
+            self.work().failure = Some((*failed).clone());
+            failed
+        }))
+    }
+
+    /// Runs statements as one transaction; with a number of rows, what belongs into the node's transaction is part of it.
+    pub fn write_whole(&self, statements: &[String], rows: Option<u64>) -> Result<(), Box<FailedStatement>> {
+        self.send("begin")?;
+        for sql in statements {
+            self.send(sql)?;
+        }
+        if rows.is_some() {
+            self.close(rows)?;
+        }
+        self.send("commit").map(drop)
+    }
+
     /// Works on the connection itself.
     pub fn with_connection<T>(&self, work: impl FnOnce(&mut dyn Connection) -> T) -> T {
         work(self.connection().as_mut())
+    }
+
+    /// What names the session in the warehouse, if it outlives this process.
+    pub fn id(&self) -> Option<String> {
+        self.connection().session_id()
     }
 
     /// The node's last failed statement.
@@ -129,13 +165,26 @@ impl WorkerSession {
     /// Runs SQL where definitions commit by themselves. What belongs into the node's transaction goes into the one that
     /// the main statement opens, just before it ends; rows that are written without one get one.
     fn execute_committing(&self, sql: &str) -> Result<Answer, Box<FailedStatement>> {
-        let is_main = {
+        let (is_main, carried_out) = {
             let work = self.work();
-            work.closing.is_some() && work.main.as_deref().is_some_and(|main| main.trim() == sql.trim())
+            let is_main = work.main.as_deref().is_some_and(|main| main.trim() == sql.trim());
+            (is_main && (work.closing.is_some() || work.carried_out.is_some()), work.carried_out)
         };
         let place = if is_main { place_of_closing(sql) } else { Place::After };
+        match (place, carried_out) {
+            (Place::Before(_) | Place::Around, Some(rows)) => Ok(carried_out_before(rows)),
+            (place, _) => self.execute_in(place, sql),
+        }
+    }
+
+    fn execute_in(&self, place: Place, sql: &str) -> Result<Answer, Box<FailedStatement>> {
         match place {
             Place::After => self.send(sql),
+            Place::Within(mark) => {
+                let closing = self.work().closing.take();
+                let rows: Vec<String> = closing.map(|closing| closing(None)).unwrap_or_default();
+                self.send(&with_closing(sql, mark, &rows))
+            }
             Place::Before(end) => {
                 let answer = self.send(&sql[..end])?;
                 self.close(answer.response.rows_affected)?;
@@ -178,12 +227,31 @@ enum Place {
     Before(usize),
     /// Behind it, both within a transaction that is opened for them.
     Around,
+    /// In the place of [`MARK`], which starts at this byte of a block that the server runs as one request.
+    Within(usize),
     /// In a transaction of their own that follows: the text commits by itself.
     After,
 }
 
+/// Where macros want the node's own rows in a block of statements.
+const MARK: &str = "/* the rows of the runner */";
+
+/// A block with the node's own rows as a transaction of their own.
+fn with_closing(block: &str, mark: usize, rows: &[String]) -> String {
+    // What ends the block's text can stand only in literals.
+    let rows: Vec<String> = rows.iter().map(|sql| sql.replace("$$", "$\\u0024")).collect();
+    let (before, after) = (&block[..mark], &block[mark + MARK.len()..]);
+    if rows.is_empty() {
+        return format!("{before}{after}");
+    }
+    format!("{before}begin transaction;\n  {};\n  commit;{after}", rows.join(";\n  "))
+}
+
 fn place_of_closing(sql: &str) -> Place {
     let dialect = Dialect::Snowflake;
+    if let Some(mark) = sql.find(MARK) {
+        return Place::Within(mark);
+    }
     let statements = split_statements(sql, dialect);
     let kinds: Vec<StatementKind> =
         statements.iter().map(|range| statement_kind(&sql[range.clone()], dialect)).collect();
@@ -196,6 +264,12 @@ fn place_of_closing(sql: &str) -> Place {
         (kinds, Some(_)) if kinds.iter().all(|kind| matches!(kind, StatementKind::Write { .. })) => Place::Around,
         _ => Place::After,
     }
+}
+
+/// The answer of a statement that was carried out before.
+fn carried_out_before(rows: u64) -> Answer {
+    let response = Response { message: format!("SUCCESS {rows}"), rows_affected: Some(rows), ..Response::default() };
+    Answer { response, ..Answer::default() }
 }
 
 #[expect(clippy::unnecessary_box_returns, reason = "every caller returns it boxed: errors are rare and large")]
@@ -318,6 +392,14 @@ mod tests {
         assert_eq!(place_of_closing("begin; create table t (a int); commit"), Place::After);
         assert_eq!(place_of_closing("begin; insert into t select 1"), Place::After);
         assert_eq!(place_of_closing("select 1"), Place::After);
+        let block = "execute immediate $$\nbegin\n  drop table t;\n  /* the rows of the runner */\nend;\n$$";
+        let Place::Within(mark) = place_of_closing(block) else { panic!("a mark") };
+        let rows = ["insert into n values ('a$$b')".to_owned()];
+        assert_eq!(
+            with_closing(block, mark, &rows),
+            "execute immediate $$\nbegin\n  drop table t;\n  begin transaction;\n  insert into n values ('a$\\u0024b');\n  commit;\nend;\n$$"
+        );
+        assert!(!with_closing(block, mark, &[]).contains("transaction"));
         assert_eq!(place_of_closing(""), Place::After);
     }
 }

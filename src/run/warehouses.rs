@@ -1,7 +1,7 @@
 //! The sizes of warehouses while a run lasts.
 
 use super::Run;
-use super::event::Event;
+use super::event::{Event, Restoring};
 use super::session::WorkerSession;
 use crate::compile::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
@@ -26,6 +26,7 @@ struct Change {
 impl Warehouses {
     /// Gives the warehouses the sizes that the project wants. If one cannot have it, none is left changed.
     pub fn resize(run: &Run, master: &Arc<WorkerSession>) -> Result<Self> {
+        put_back(run, master);
         let wanted = &run.compiler.project().root_package().config.warehouses;
         let mut changed = Self { restoring: vec![] };
         if wanted.is_empty() {
@@ -43,6 +44,8 @@ impl Warehouses {
             ))
         })?;
         for change in changes {
+            let restoring = Restoring { account: account_of(master), sql: change.restore.clone() };
+            (run.emit)(Event::WarehouseResized { restoring });
             if let Err(failed) = master.execute(&change.apply, false) {
                 changed.restore(run, master);
                 let message =
@@ -61,11 +64,29 @@ impl Warehouses {
     pub fn restore(self, run: &Run, master: &Arc<WorkerSession>) {
         master.assign(None, None, None);
         for sql in self.restoring.into_iter().rev() {
-            if let Err(failed) = master.execute(&sql, false) {
-                let message = format!("a warehouse does not have its former size back: {}", failed.error.message);
-                let found = Diagnostic::error(Code::Database, message).help(format!("run this by hand: {sql}"));
-                (run.emit)(Event::Found(found));
-            }
+            restore(run, master, &sql);
         }
     }
+}
+
+/// Puts back what a run that was killed has left changed in this account.
+fn put_back(run: &Run, master: &Arc<WorkerSession>) {
+    let account = account_of(master);
+    for left in run.options.restoring.iter().rev().filter(|left| left.account == account) {
+        if restore(run, master, &left.sql) {
+            (run.emit)(Event::Message(format!("Put back what an interrupted run had left changed: {}", left.sql)));
+        }
+    }
+}
+
+fn account_of(master: &WorkerSession) -> String {
+    master.id().and_then(|id| id.split_once('/').map(|(account, _)| account.to_owned())).unwrap_or_default()
+}
+
+/// Whether a warehouse has its former size again; if not, it is told.
+fn restore(run: &Run, master: &Arc<WorkerSession>, sql: &str) -> bool {
+    let Err(failed) = master.execute(sql, false) else { return true };
+    let message = format!("a warehouse does not have its former size back: {}", failed.error.message);
+    (run.emit)(Event::Found(Diagnostic::error(Code::Database, message).help(format!("run this by hand: {sql}"))));
+    false
 }

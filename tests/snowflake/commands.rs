@@ -7,13 +7,13 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A project in a directory of its own.
-struct Project {
+pub(super) struct Project {
     directory: TempDir,
     database: &'static str,
 }
 
 impl Project {
-    fn new(database: &'static str, files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(database: &'static str, files: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let project = "name: shop\nprofile: shop\nmodels:\n  shop:\n    +materialized: view\n";
         let profile = json!({"shop": {"target": "stage", "outputs": {"stage": stage().target(database, "PUBLIC")}}});
@@ -27,27 +27,34 @@ impl Project {
         Self { directory, database }
     }
 
-    fn output(&self, arguments: &[&str]) -> Output {
+    pub(super) fn output(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
         command.args(arguments).current_dir(self.directory.path()).output().expect("strata starts")
     }
 
     /// A command that must succeed.
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(super) fn run(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
         text(&output.stdout)
     }
 
+    /// Adds a text to a file.
+    pub(super) fn append(&self, path: &str, text: &str) {
+        let path = self.directory.path().join(path);
+        let before = fs::read_to_string(&path).expect("a file");
+        fs::write(path, before + text).expect("written");
+    }
+
     /// The statements that were sent since this was last asked, in small letters and on one line each.
-    fn sent(&self) -> Vec<String> {
+    pub(super) fn sent(&self) -> Vec<String> {
         let line = |sql: &String| sql.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
         stage().statements(self.database).iter().map(line).collect()
     }
 
     /// The first row of a query.
-    fn show(&self, sql: &str) -> Json {
+    pub(super) fn show(&self, sql: &str) -> Json {
         let shown = self.run(&["show", "--inline", sql, "--output", "json"]);
         let shown: Json = serde_json::from_str(&shown).unwrap_or_else(|error| panic!("{error}: {shown}"));
         shown["show"][0].clone()

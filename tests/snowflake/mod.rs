@@ -2,8 +2,10 @@
 
 mod account;
 mod commands;
+mod crash;
 mod loading;
 mod profiles;
+mod seeds;
 mod sessions;
 mod template;
 

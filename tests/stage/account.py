@@ -6,13 +6,16 @@ import datetime
 import re
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fakesnow.server
 from fakesnow import info_schema
 from fakesnow.transforms import transforms
 
 from answer import SnowflakeError
+
+if TYPE_CHECKING:
+    from session import Session, Sessions
 
 IDENTIFIER = r'(?:"(?:[^"]|"")*"|[A-Za-z_][\w$]*)'
 QUALIFIED = rf"{IDENTIFIER}(?:\s*\.\s*{IDENTIFIER}){{0,2}}"
@@ -72,12 +75,79 @@ class Account:
         self.dynamic_tables: dict[Name, DynamicTable] = {}
         self.iceberg_tables: set[Name] = set()
         self.grants: dict[Name, dict[tuple[str, str], str]] = {}
+        # The session that changes a table in an open transaction: nobody else may change it until that ends.
+        self.locks: dict[Name, Session] = {}
+        # All sessions, once there is somewhere to log in.
+        self.sessions: Sessions | None = None
+        self.kept: dict[str, tuple[str, list[Name], list[tuple[Name, str]], dict[Name, DynamicTable]]] = {}
         self.lock = threading.Lock()
         self.database = fakesnow.server.shared_fs.duck_conn.cursor()
         self.database.execute(
             f"create table {CHANGES} (catalog varchar, schema varchar, name varchar, changed_at timestamptz,"
             " primary key (catalog, schema, name))"
         )
+
+    def session(self, number: int) -> Session | None:
+        """The session of a number, if it is open."""
+        return next((one for one in self.sessions.of_database(None) if one.id == number), None) if self.sessions else None
+
+    def temporary_elsewhere(self, session: Session) -> set[Name]:
+        """What is temporary in other sessions and not in this one."""
+        others = self.sessions.of_database(None) if self.sessions else []
+        found = {name for one in others if one is not session for _, name in one.temporary}
+        return found - {name for _, name in session.temporary}
+
+    def open_transactions(self, user: str) -> list[Session]:
+        """The sessions of a user that have a transaction open."""
+        found = self.sessions.of_database(None) if self.sessions else []
+        return [one for one in found if one.user == user and one.in_transaction]
+
+    def keep(self, database: str) -> None:
+        """Keeps all relations of a database, to be brought back as often as wanted."""
+        with self.lock:
+            kept = f"_fs_global._stage_kept_{database}".lower()
+            self.database.execute(f"drop schema if exists {kept} cascade")
+            self.database.execute(f"create schema {kept}")
+            views = self.database.execute(
+                "select schema_name, view_name, sql from duckdb_views() where database_name = ? and not internal"
+                " and schema_name <> '_fs_information_schema' order by view_oid", [database],
+            ).fetchall()  # fmt: skip
+            # DuckDB leaves the database out of a view's name.
+            views = [(Name(database, schema, name), sql[sql.index(name) + len(name) :].lstrip('"')) for schema, name, sql in views]
+            tables = self._tables(database)
+            for number, name in enumerate(tables):
+                self.database.execute(f"create table {kept}.kept_{number} as select * from {name.quoted()}")
+            dynamic = {name: one for name, one in self.dynamic_tables.items() if name.database == database}
+            self.kept[database] = (kept, tables, views, dynamic)
+
+    def bring_back(self, database: str) -> None:
+        """Makes a database what it was when it was kept."""
+        with self.lock:
+            kept, tables, views, dynamic = self.kept[database]
+            for name in self._views(database):
+                self.database.execute(f"drop view if exists {name.quoted()}")
+            for name in self._tables(database):
+                self.database.execute(f"drop table {name.quoted()}")
+                self.dynamic_tables.pop(name, None)
+                self.locks.pop(name, None)
+            for number, name in enumerate(tables):
+                self.database.execute(f"create table {name.quoted()} as select * from {kept}.kept_{number}")
+            for name, definition in views:
+                self.database.execute(f"create view {name.quoted()} {definition}")
+            self.dynamic_tables |= dynamic
+
+    def _tables(self, database: str) -> list[Name]:
+        return self._names(database, "table")
+
+    def _views(self, database: str) -> list[Name]:
+        return self._names(database, "view")
+
+    def _names(self, database: str, kind: str) -> list[Name]:
+        found = self.database.execute(
+            f"select database_name, schema_name, {kind}_name from duckdb_{kind}s() where database_name = ?"
+            " and not internal and schema_name <> '_fs_information_schema'", [database],
+        ).fetchall()  # fmt: skip
+        return [Name(*row) for row in found]
 
     def warehouse(self, name: str) -> Warehouse:
         """A warehouse that is there."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import pathlib
 import secrets
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,9 @@ class Session:
         self.warehouse: str | None = None
         self.parameters: dict[str, str] = {}
         self.temporary: list[tuple[str, Name]] = []
-        self.in_transaction = False
+        # The number of the transaction that is open: when it began, as Snowflake counts it.
+        self.transaction: int | None = None
+        self.last_used = time.monotonic()
         # One statement after the other: DuckDB's connections stand no more, and neither do Snowflake's transactions.
         self.lock = asyncio.Lock()
         connection._duck_conn.execute(FUNCTIONS)
@@ -66,20 +69,36 @@ class Session:
         if len(self.results) > RESULTS_KEPT:
             self.results.popitem(last=False)
 
+    @property
+    def in_transaction(self) -> bool:
+        return self.transaction is not None
+
     def begin(self) -> None:
         if not self.in_transaction:
             self.connection._duck_conn.begin()
-            self.in_transaction = True
+            self.transaction = time.time_ns()
 
     def commit(self) -> None:
         if self.in_transaction:
-            self.in_transaction = False
-            self.connection._duck_conn.commit()
+            self.transaction = None
+            try:
+                self.connection._duck_conn.commit()
+            finally:
+                self.release()
 
     def rollback(self) -> None:
         if self.in_transaction:
-            self.in_transaction = False
-            self.connection._duck_conn.rollback()
+            self.transaction = None
+            try:
+                self.connection._duck_conn.rollback()
+            finally:
+                self.release()
+
+    def release(self) -> None:
+        """Gives up the locks of the transaction."""
+        locks = self.account.locks
+        for name in [name for name, holder in list(locks.items()) if holder is self]:
+            locks.pop(name, None)
 
     def end(self) -> None:
         """What Snowflake does when a session ends: nothing that was not committed stays, nor anything temporary."""

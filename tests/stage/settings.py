@@ -24,6 +24,8 @@ ACCEPTED = re.compile(
     r"^(?:grant|revoke|create\s+(?:or\s+replace\s+)?(?:role|tag|row\s+access\s+policy|masking\s+policy)|alter\s+(?:session|account|user)"
     r"|drop\s+(?:role|tag|row\s+access\s+policy))\b", re.I,
 )  # fmt: skip
+CANCEL = re.compile(r"^select\s+system\$cancel_all_queries\(\s*'?(\d+)'?\s*\)\s*;?$", re.I)
+ABORT = re.compile(r"^select\s+system\$abort_transaction\(\s*'?(\d+)'?\s*\)\s*;?$", re.I)
 TRANSACTION = re.compile(r"^(begin|start|commit|rollback)(?:\s+(?:transaction|work))?\s*;?$", re.I)
 SIZES = {size.replace("-", "").upper(): size for size in (
     "X-Small", "Small", "Medium", "Large", "X-Large", "2X-Large", "3X-Large", "4X-Large", "5X-Large", "6X-Large")}  # fmt: skip
@@ -33,6 +35,25 @@ def transaction(session: Session, found: re.Match[str]) -> Result:
     word = found[1].lower()
     {"begin": session.begin, "start": session.begin, "commit": session.commit, "rollback": session.rollback}[word]()
     return Result.status()
+
+
+def cancel(session: Session, found: re.Match[str]) -> Result:
+    """Stops what a session of the same user runs; what it has open stays open."""
+    other = session.account.session(int(found[1]))
+    if other is None:
+        raise SnowflakeError(2043, "02000", f"Invalid session ID {found[1]}.")
+    if other.lock.locked():
+        other.connection._duck_conn.interrupt()
+    return Result.status("query cancelled." if other.lock.locked() else "no queries to cancel.")
+
+
+def abort(session: Session, found: re.Match[str]) -> Result:
+    """Undoes the transaction of a session of the same user."""
+    for other in session.account.open_transactions(session.user):
+        if other.transaction == int(found[1]):
+            other.rollback()
+            return Result.status("Transaction aborted")
+    raise SnowflakeError(710, "02000", f"Transaction {found[1]} not found")
 
 
 def set_parameters(session: Session, found: re.Match[str]) -> Result:

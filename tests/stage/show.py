@@ -25,6 +25,7 @@ SHOW = re.compile(
 )
 PARAMETERS = re.compile(r"^show\s+parameters(?:\s+like\s+'([^']*)')?(?:\s+(?:in|for)\s+session)?\s*;?\s*$", re.I)
 GRANTS = re.compile(rf"^show\s+grants\s+on\s+((?:\w+\s+)*?)({QUALIFIED})\s*;?\s*$", re.I)
+TRANSACTIONS = re.compile(r"^show\s+transactions\s*;?\s*$", re.I)
 # What nobody has made here, so there is none to show.
 NOTHING = re.compile(r"^show\s+(streams|tasks|pipes|tags|semantic\s+views|functions|row\s+access\s+policies|grants)\b", re.I)
 MOST = 10_000
@@ -42,6 +43,8 @@ def show(session: Session, sql: str) -> Result | None:
         return parameters(session, found[1])
     if found := GRANTS.match(sql):
         return grants(session, session.name(found[2]))
+    if TRANSACTIONS.match(sql):
+        return transactions(session)
     if NOTHING.match(sql):
         return Result.of({column: [] for column in ("created_on", "name")}, statement_type.SHOW)
     return None
@@ -105,8 +108,12 @@ def relations(session: Session, kind: str, asked: re.Match[str]) -> list[dict[st
     database, schema = place(session, asked)
     account = session.account
     rows = []
+    # What is temporary in another session is not there for this one.
+    hidden = account.temporary_elsewhere(session)
     for found in account.relations(database, schema):
         name = Name(database, found["schema"], found["name"])
+        if name in hidden:
+            continue
         dynamic = account.dynamic_tables.get(name)
         row = {column: "" for columns in COLUMNS.values() for column in columns} | {
             "created_on": EPOCH, "name": name.identifier, "database_name": database, "schema_name": name.schema,
@@ -150,6 +157,22 @@ def warehouses(session: Session, like: str | None) -> Result:
             "auto_suspend": [one.auto_suspend for _, one in found],
             "auto_resume": [one.more.get("AUTO_RESUME", "true") for _, one in found],
             "scaling_policy": [one.more.get("SCALING_POLICY", "STANDARD") for _, one in found],
+        },
+        statement_type.SHOW,
+    )
+
+
+def transactions(session: Session) -> Result:
+    found = session.account.open_transactions(session.user)
+    return Result.of(
+        {
+            "id": [one.transaction for one in found],
+            "user": [one.user for one in found],
+            "session": [one.id for one in found],
+            "name": [str(one.transaction) for one in found],
+            "started_on": [datetime.datetime.now(datetime.timezone.utc) for _ in found],
+            "state": ["running" for _ in found],
+            "scope": ["0" for _ in found],
         },
         statement_type.SHOW,
     )

@@ -7,8 +7,11 @@ It listens on 127.0.0.1 only; any user may log in. POST /__ctl with a JSON objec
                                           what was set before for these sessions is forgotten
     {"database": "D", "log": true}        what happened on the wire since this was last asked
     {"database": "D", "statements": true} the statements, each with its session, role, warehouse and parameters
+    {"database": "D", "wait_for": ["paused", …]}  waits a moment for one of these to happen on the wire; whether it has
     {"database": "D", "sessions": true}   the sessions that are open
     {"database": "D", "end_sessions": true}  ends them, as Snowflake does when a client is gone
+    {"database": "D", "keep": true}       keeps what is in a database, all that is committed
+    {"database": "D", "bring_back": true} makes the database what it was then; its sessions are ended
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import shutil
 import socket
 import sys
 import threading
+import time
 import uuid
 import warnings
 from typing import Any
@@ -67,7 +71,7 @@ class Stage:
         self.sync_wait = sync_wait
         self.faults = Faults()
         self.account = Account()
-        self.sessions = Sessions()
+        self.sessions = self.account.sessions = Sessions()
         self.chunks = Chunks()
         self.by_request: dict[tuple[int, str], Execution] = {}
         self.by_query: dict[str, Execution] = {}
@@ -84,11 +88,21 @@ class Stage:
             return JSONResponse(Faults.taken_from(self.faults.statements, database))
         if asked.pop("log", False):
             return JSONResponse(Faults.taken_from(self.faults.log, database))
+        if kinds := asked.pop("wait_for", None):
+            return JSONResponse(await self.faults.happens(database, kinds))
         if asked.pop("sessions", False):
             return JSONResponse([session.id for session in self.sessions.of_database(database)])
         if asked.pop("end_sessions", False):
             for session in self.sessions.of_database(database):
                 await run_in_threadpool(self.sessions.end, session)
+            return JSONResponse({})
+        if asked.pop("keep", False):
+            await run_in_threadpool(self.account.keep, database)
+            return JSONResponse({})
+        if asked.pop("bring_back", False):
+            for session in self.sessions.of_database(database):
+                await run_in_threadpool(self.sessions.end, session)
+            await run_in_threadpool(self.account.bring_back, database)
             return JSONResponse({})
         try:
             self.faults.set(database, asked)
@@ -180,14 +194,20 @@ class Stage:
             return session
         body = await body_of(request)
         sql, scope = body["sqlText"], session.scope
+        query, request_id = request.query_params, request.query_params.get("requestId") or str(uuid.uuid4())
+        known = self.by_request.get((session.id, request_id))
+        if not known:
+            self.faults.arrived(scope, stage_sql.LEADING_COMMENTS.sub("", sql, count=1))
+        if self.faults.take("hold_before", scope, sql):
+            await self.faults.held(scope, sql, "hold_before")
+            request.scope["stage_cut"] = "all"
+            return Response()
         if self.faults.take("cut_before", scope, sql):
             self.faults.note(scope, "cut_before")
             request.scope["stage_cut"] = "all"
             return Response()
         if refused := await self.refusal(session, sql):
             return refused
-        query, request_id = request.query_params, request.query_params.get("requestId") or str(uuid.uuid4())
-        known = self.by_request.get((session.id, request_id))
         self.faults.note(
             scope, "statement", sql=sql, request_id=request_id, request_guid=query.get("request_guid"),
             retry_count=query.get("retryCount"), retry_reason=query.get("retryReason"), repeated=known is not None,
@@ -203,6 +223,14 @@ class Stage:
                     return Response("Internal Server Error", status_code=500)
                 request.scope["stage_cut"] = "half" if name == "truncate_after" else "all"
                 return JSONResponse(answer)
+        if self.faults.take("gone_after", scope, sql):
+            await execution.task
+            await run_in_threadpool(self.sessions.end, session)
+            request.scope["stage_cut"] = "all"
+            return Response()
+        if self.faults.take("hold_after", scope, sql):
+            await execution.task
+            await self.faults.held(scope, sql, "hold_after")
         if polls := self.faults.take("async_polls", scope, sql):
             execution.polls = int(polls)
             return in_progress(execution.query_id, IN_PROGRESS)
@@ -249,9 +277,11 @@ class Stage:
             work = stage_sql.described if body.get("describeOnly") else stage_sql.run
             arguments = (session, sql) if body.get("describeOnly") else (session, sql, body.get("bindings"))
             async with session.lock:
-                catalog = stage_sql.COMMITTING.match(stage_sql.LEADING_COMMENTS.sub("", sql, count=1))
-                async with self.catalog if catalog else contextlib.nullcontext():
+                text = stage_sql.LEADING_COMMENTS.sub("", sql, count=1)
+                await self.locked(execution, text)
+                async with self.catalog if stage_sql.COMMITTING.match(text) else contextlib.nullcontext():
                     result = await run_in_threadpool(work, *arguments)
+                session.last_used = time.monotonic()
             if execution.aborted.is_set():
                 raise ABORTED
             session.keep(execution.query_id, result)
@@ -267,6 +297,30 @@ class Stage:
             "pos": error.position, "type": "COMPILATION", "sqlState": error.state,
         }  # fmt: skip
         return {"data": data, "code": error.code, "message": str(error), "success": False, "headers": None}
+
+    async def locked(self, execution: Execution, text: str) -> None:
+        """Waits until no other transaction changes the table that a statement changes, and keeps others from it."""
+        session, locks = execution.session, self.account.locks
+        found = stage_sql.LOCKING.match(text)
+        if not found:
+            return
+        name, began = session.name(found[1]), time.monotonic()
+        longest = float(session.parameters.get("LOCK_TIMEOUT", 43200))
+        while (holder := locks.get(name)) not in (None, session):
+            idle_abort = float(self.faults.get("idle_abort", session.scope) or 300)
+            if not holder.lock.locked() and time.monotonic() - holder.last_used > idle_abort:
+                await run_in_threadpool(holder.rollback)
+            elif time.monotonic() - began > longest:
+                raise SnowflakeError(
+                    625, "57014", f"Statement '{execution.query_id}' has locked table '{name.identifier}' in transaction"
+                    f" {holder.transaction} and this lock has not yet been released.",
+                )  # fmt: skip
+            elif execution.aborted.is_set():
+                raise ABORTED
+            else:
+                await asyncio.sleep(0.005)
+        if session.in_transaction and not stage_sql.COMMITTING.match(text):
+            locks[name] = session
 
     async def held_back(self, execution: Execution) -> None:
         """Waits as long as a test wants it; an abort ends that."""

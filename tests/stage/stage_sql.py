@@ -13,6 +13,7 @@ from fakesnow.dialect import parse_one
 from fakesnow.rowtype import describe_as_rowtype
 
 import definitions
+import scripting
 import settings
 from account import QUALIFIED
 from answer import Result, SnowflakeError
@@ -20,12 +21,19 @@ from fakes import LEADING_COMMENTS, TRAILING_COMMENTS, merge, on_fakesnow, with_
 from session import Session
 from show import show
 
-COMMITTING = re.compile(r"^(?:create|alter|drop|undrop|truncate|comment|grant|revoke)\b(?!\s+session\b)", re.I)
+COMMITTING = re.compile(r"^(?:execute|create|alter|drop|undrop|truncate|comment|grant|revoke)\b(?!\s+session\b)", re.I)
 CHANGING = re.compile(
     rf"""^(?:insert\s+(?:overwrite\s+)?into|merge\s+into|update|delete\s+from|copy\s+into
     |truncate\s+(?:table\s+)?(?:if\s+exists\s+)?
     |alter\s+{definitions.RELATION_KINDS}\s+(?:if\s+exists\s+)?
     |create\s+(?:or\s+replace\s+)?(?:\w+\s+)*?(?:table|view)\s+(?:if\s+not\s+exists\s+)?)\s*({QUALIFIED})""",
+    re.I | re.X,
+)
+# Statements that no other transaction may come between: those that only add rows get along with each other.
+LOCKING = re.compile(
+    rf"""^(?:insert\s+overwrite\s+into|merge\s+into|update|delete\s+from|truncate\s+(?:table\s+)?(?:if\s+exists\s+)?
+    |alter\s+table\s+(?:if\s+exists\s+)?|drop\s+table\s+(?:if\s+exists\s+)?
+    |create\s+or\s+replace\s+(?:transient\s+)?table\s+)\s*({QUALIFIED})""",
     re.I | re.X,
 )
 
@@ -35,6 +43,8 @@ def run(session: Session, sql: str, bindings: dict[str, Any] | None = None) -> R
     text = TRAILING_COMMENTS.sub("", LEADING_COMMENTS.sub("", sql, count=1), count=1)
     if not text.strip(" ;\n\t"):
         raise SnowflakeError(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
+    if block := scripting.BLOCK.match(text):
+        return scripting.execute(session, definitions.unquoted(block[1]), run)
     if COMMITTING.match(text):
         session.commit()
     try:
@@ -77,6 +87,8 @@ ANSWERS: list[tuple[re.Pattern[str], Callable[[Session, re.Match[str]], Result |
     (settings.SESSION_SET, settings.set_parameters),
     (settings.SESSION_UNSET, settings.unset_parameters),
     (settings.USE, settings.use),
+    (settings.CANCEL, settings.cancel),
+    (settings.ABORT, settings.abort),
     (settings.WAREHOUSE, settings.warehouse),
     (settings.GRANTED, settings.grant),
     (settings.ACCEPTED, lambda session, found: Result.status()),

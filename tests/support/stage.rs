@@ -58,6 +58,22 @@ impl Stage {
         self.ask(database, json!({"log": true})).as_array().cloned().unwrap_or_default()
     }
 
+    /// Waits a moment for something of these kinds to happen on the wire; gives whether it has since [`log`](Self::log)
+    /// was last asked.
+    pub fn has_happened(&self, database: &str, kinds: &[&str]) -> bool {
+        self.ask(database, json!({"wait_for": kinds})) == json!(true)
+    }
+
+    /// Keeps all that is in a database, for [`bring_back`](Self::bring_back).
+    pub fn keep(&self, database: &str) {
+        self.ask(database, json!({"keep": true}));
+    }
+
+    /// Makes a database what it was when it was kept, and ends its sessions.
+    pub fn bring_back(&self, database: &str) {
+        self.ask(database, json!({"bring_back": true}));
+    }
+
     /// Ends the sessions of a database as Snowflake does when a client is gone: what was not committed is undone.
     pub fn end_sessions(&self, database: &str) {
         self.ask(database, json!({"end_sessions": true}));
@@ -74,6 +90,11 @@ impl Stage {
 
     /// The rows of a query in a session of its own, every value as a text in Snowflake's JSON, NULL as none.
     pub fn rows(&self, database: &str, sql: &str) -> Vec<Vec<Option<String>>> {
+        self.answers(database, &[sql]).remove(0)
+    }
+
+    /// The rows of several queries, as [`rows`](Self::rows) gives them.
+    pub fn answers(&self, database: &str, queries: &[impl AsRef<str>]) -> Vec<Vec<Vec<Option<String>>>> {
         let http = reqwest::blocking::Client::new();
         let url = |path: &str| format!("http://127.0.0.1:{}{path}", self.port);
         let post = |path: &str, token: &str, body: Json| -> Json {
@@ -85,11 +106,15 @@ impl Stage {
         let session = post(&login, "", json!({"data": {"SESSION_PARAMETERS": {}}}));
         let token = session["data"]["token"].as_str().expect("a token");
         self.faults(database, json!({"chunk_json": true}));
-        let path = format!("/queries/v1/query-request?requestId={}", uuid::Uuid::new_v4());
-        let answer = post(&path, token, json!({"sqlText": sql}));
+        let answer = |sql: &str| {
+            let path = format!("/queries/v1/query-request?requestId={}", uuid::Uuid::new_v4());
+            let answer = post(&path, token, json!({"sqlText": sql}));
+            assert_eq!(answer["success"], true, "{sql}: {}", answer["message"]);
+            serde_json::from_value(answer["data"]["rowset"].clone()).expect("rows of texts")
+        };
+        let answers = queries.iter().map(|sql| answer(sql.as_ref())).collect();
         self.faults(database, json!({}));
-        assert_eq!(answer["success"], true, "{sql}: {}", answer["message"]);
-        serde_json::from_value(answer["data"]["rowset"].clone()).expect("rows of texts")
+        answers
     }
 
     fn ask(&self, database: &str, mut question: Json) -> Json {

@@ -77,8 +77,13 @@
   {{ return(adapter.dispatch('get_revoke_sql', 'dbt')(relation, privilege, grantees)) }}
 {% endmacro %}
 
+{#- Who holds a grant is named as the warehouse keeps the name; who is to have one as the project writes it. -#}
 {% macro default__get_revoke_sql(relation, privilege, grantees) -%}
-  revoke {{ privilege }} on {{ relation.render() }} from {{ grantees | join(', ') }}
+  {%- set quoted = [] -%}
+  {%- for grantee in grantees -%}
+    {%- do quoted.append(adapter.quote(grantee)) -%}
+  {%- endfor -%}
+  revoke {{ privilege }} on {{ relation.render() }} from {{ quoted | join(', ') }}
 {%- endmacro %}
 
 {% macro support_multiple_grantees_per_dcl_statement() %}

@@ -5,6 +5,15 @@
 {%- endmacro %}
 
 {% macro default__create_csv_table(model, agate_table) %}
+  {%- set create_table = csv_table_sql(this, model, agate_table) -%}
+  {%- call statement('_') -%}
+    {{ create_table }}
+  {%- endcall -%}
+  {{ return(create_table) }}
+{% endmacro %}
+
+{#- The definition of a seed's table. -#}
+{% macro csv_table_sql(relation, model, agate_table) %}
   {%- set declared = model['config'].get('column_types') or {} -%}
   {%- set quote_columns = model['config'].get('quote_columns', none) -%}
   {%- set lines = [] -%}
@@ -12,13 +21,7 @@
     {%- set type = declared.get(name, adapter.convert_type(agate_table, loop.index0)) -%}
     {%- do lines.append(adapter.quote_seed_column(name | string, quote_columns) ~ ' ' ~ type) -%}
   {%- endfor -%}
-  {%- set create_table -%}
-  create table {{ this.render() }} ({{ lines | join(', ') }})
-  {%- endset -%}
-  {%- call statement('_') -%}
-    {{ create_table }}
-  {%- endcall -%}
-  {{ return(create_table) }}
+  {{ return('create table ' ~ relation.render() ~ ' (' ~ lines | join(', ') ~ ')') }}
 {% endmacro %}
 
 {% macro reset_csv_table(model, full_refresh, old_relation, agate_table) -%}

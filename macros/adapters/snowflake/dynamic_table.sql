@@ -6,11 +6,14 @@
   {%- set target_relation = this.incorporate(type=this.DynamicTable) -%}
   {{ run_hooks(pre_hooks, inside_transaction=false) }}
   {{ run_hooks(pre_hooks) }}
-  {%- set build_sql = dynamic_table_get_build_sql(existing_relation, target_relation) -%}
+  {%- set new_relation = snowflake_relation_to_make(existing_relation, target_relation) -%}
+  {%- set build_sql = get_create_sql(new_relation, sql) if new_relation.identifier != target_relation.identifier
+    else dynamic_table_get_build_sql(existing_relation, target_relation) -%}
   {%- if build_sql | trim -%}
     {%- call statement('main') -%}
       {{ build_sql }}
     {%- endcall -%}
+    {%- do snowflake_publish(existing_relation, new_relation, target_relation) -%}
     {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing_relation, true)) -%}
     {%- do persist_docs(target_relation, model) -%}
   {%- else -%}

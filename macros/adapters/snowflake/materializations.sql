@@ -6,12 +6,11 @@
   {%- set target_relation = this.incorporate(type='view') -%}
   {{ run_hooks(pre_hooks, inside_transaction=false) }}
   {{ run_hooks(pre_hooks) }}
-  {%- if existing_relation is not none and not existing_relation.is_view -%}
-    {%- do adapter.drop_relation(existing_relation) -%}
-  {%- endif -%}
+  {%- set new_relation = snowflake_relation_to_make(existing_relation, target_relation) -%}
   {%- call statement('main') -%}
-    {{ get_create_view_as_sql(target_relation, sql) }}
+    {{ get_create_view_as_sql(new_relation, sql) }}
   {%- endcall -%}
+  {%- do snowflake_publish(existing_relation, new_relation, target_relation) -%}
   {%- set replaces_view = existing_relation is not none and existing_relation.is_view -%}
   {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(replaces_view, true)) -%}
   {{ run_hooks(post_hooks) }}
@@ -27,12 +26,11 @@
   {%- set target_relation = snowflake_target_table() -%}
   {{ run_hooks(pre_hooks, inside_transaction=false) }}
   {{ run_hooks(pre_hooks) }}
-  {%- if target_relation.needs_to_drop(existing_relation) -%}
-    {%- do adapter.drop_relation(existing_relation) -%}
-  {%- endif -%}
+  {%- set new_relation = snowflake_relation_to_make(existing_relation, target_relation) -%}
   {%- call statement('main', language=model['language']) -%}
-    {{ create_table_as(false, target_relation, compiled_code, model['language']) }}
+    {{ create_table_as(false, new_relation, compiled_code, model['language']) }}
   {%- endcall -%}
+  {%- do snowflake_publish(existing_relation, new_relation, target_relation) -%}
   {{ run_hooks(post_hooks) }}
   {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing_relation, true)) -%}
   {%- do persist_docs(target_relation, model) -%}
@@ -60,12 +58,11 @@
   {{ run_hooks(pre_hooks) }}
 
   {%- if rebuild -%}
-    {%- if target_relation.needs_to_drop(existing_relation) -%}
-      {%- do adapter.drop_relation(existing_relation) -%}
-    {%- endif -%}
+    {%- set new_relation = snowflake_relation_to_make(existing_relation, target_relation) -%}
     {%- call statement('main', language=model['language']) -%}
-      {{ create_table_as(false, target_relation, compiled_code, model['language']) }}
+      {{ create_table_as(false, new_relation, compiled_code, model['language']) }}
     {%- endcall -%}
+    {%- do snowflake_publish(existing_relation, new_relation, target_relation) -%}
   {%- elif target_relation.is_iceberg_format != existing_relation.is_iceberg_format -%}
     {%- do exceptions.raise_compiler_error(
       target_relation ~ ' is of another table format than `table_format` says, and Snowflake cannot change that: run with '

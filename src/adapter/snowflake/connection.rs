@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::protocol::{captured, taken, until_done};
 use super::wire::{Rules, Wire};
 use super::{Shared, arrow_rows, json_rows, load};
-use crate::adapter::{Answer, Batch, Cancel, Connection, DatabaseError, DatabaseErrorKind, Response, Table};
+use crate::adapter::{Answer, Batch, Cancel, Connection, DatabaseError, DatabaseErrorKind, Response, Table, Texts};
 use crate::name::RelationName;
 use crate::sql::{Dialect, StatementKind, split_statements, statement_kind};
 use base64::Engine as _;
@@ -228,6 +228,11 @@ impl SnowflakeConnection {
         Ok(Table { columns, rows })
     }
 
+    /// What stands before the number of a session: numbers are those of one account.
+    fn account_mark(&self) -> String {
+        format!("{}/", self.wire.settings.endpoint.host_str().unwrap_or_default())
+    }
+
     pub(super) fn settings(&self) -> &super::SnowflakeSettings {
         &self.shared.settings
     }
@@ -361,8 +366,44 @@ impl Connection for SnowflakeConnection {
         true
     }
 
+    fn is_alive(&mut self) -> bool {
+        self.shared.runtime.block_on(self.wire.is_alive())
+    }
+
+    fn session_id(&self) -> Option<String> {
+        Some(format!("{}{}", self.account_mark(), self.wire.session_id()?))
+    }
+
+    fn end_sessions(&mut self, ids: &[String]) -> Result<(), DatabaseError> {
+        let mark = self.account_mark();
+        let is_number = |id: &&str| !id.is_empty() && id.chars().all(|digit| digit.is_ascii_digit());
+        let ids: Vec<&str> = ids.iter().filter_map(|id| id.strip_prefix(mark.as_str())).filter(is_number).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        for id in &ids {
+            // A session that has ended runs nothing; which error says so is not documented.
+            match self.execute(&format!("select system$cancel_all_queries({id})")) {
+                Err(error) if error.kind != DatabaseErrorKind::Statement => return Err(error),
+                _ => {}
+            }
+        }
+        let open = self.execute("show transactions")?.table;
+        let (Some(number), Some(session)) = (open.position("id"), open.position("session")) else { return Ok(()) };
+        for row in open.rows {
+            if ids.contains(&row[session].to_string().as_str()) {
+                self.execute(&format!("select system$abort_transaction({})", row[number]))?;
+            }
+        }
+        Ok(())
+    }
+
     fn load(&mut self, into: &RelationName, batch: &Batch) -> Result<u64, DatabaseError> {
         load::load(self, into, batch)
+    }
+
+    fn load_texts(&mut self, into: &RelationName, rows: &Texts<'_>) -> Option<Result<u64, DatabaseError>> {
+        Some(load::load_texts(self, into, rows))
     }
 
     fn canceller(&self) -> Arc<dyn Cancel> {
@@ -397,6 +438,14 @@ struct Canceller {
 }
 
 impl Cancel for Canceller {
+    fn end_session(&self) {
+        self.shared.runtime.block_on(async {
+            if self.wire.is_logged_in().await {
+                self.wire.close().await;
+            }
+        });
+    }
+
     fn cancel(&self) {
         let Some(call) = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return };
         call.cancel();

@@ -31,6 +31,15 @@ pub(super) struct Refusal {
     pub(super) place: Option<(usize, usize)>,
 }
 
+/// What to do about a lock that another transaction holds.
+const LOCK_ADVICE: &str = "`show transactions` lists those that are open, `select system$abort_transaction(…)` ends one; \
+                           Snowflake itself ends one that waits for its client for five minutes while others wait for it";
+
+/// Whether a code says that a lock was waited for too long, by too many, or in a circle.
+fn is_about_lock(code: &str) -> bool {
+    matches!(code.trim_start_matches('0'), "625" | "639")
+}
+
 /// Codes that say that a session token must be renewed.
 pub(super) const SESSION_EXPIRED: &str = "390112";
 
@@ -60,8 +69,7 @@ impl Refusal {
         let state = self.sql_state.as_deref().unwrap_or_default();
         match self.code.trim_start_matches('0') {
             "604" => DatabaseErrorKind::Cancelled,
-            // Waited too long for a lock, too many wait for it, or a deadlock.
-            "625" | "639" => DatabaseErrorKind::Conflict,
+            code if is_about_lock(code) => DatabaseErrorKind::Conflict,
             code if code.len() == 6 && code.starts_with("390") => DatabaseErrorKind::Connection,
             _ if state.starts_with("40") => DatabaseErrorKind::Conflict,
             _ => DatabaseErrorKind::Statement,
@@ -81,7 +89,11 @@ impl Failure {
                     None => refusal.code.clone(),
                 }),
                 query_id: refusal.query_id,
-                message: refusal.message,
+                message: if is_about_lock(&refusal.code) {
+                    format!("{}\n{LOCK_ADVICE}", refusal.message)
+                } else {
+                    refusal.message
+                },
             },
             Self::Network(message) | Self::Foreign(message) => {
                 DatabaseError::new(DatabaseErrorKind::Connection, message)
@@ -170,6 +182,8 @@ mod tests {
         assert_eq!(kind("000625", "57014"), DatabaseErrorKind::Conflict);
         assert_eq!(kind("390114", "08001"), DatabaseErrorKind::Connection);
         assert_eq!(kind("000904", "42000"), DatabaseErrorKind::Statement);
+        let locked = error(&json!({"code": "000625", "message": "locked", "data": {"sqlState": "57014"}}), "");
+        assert!(locked.message.starts_with("locked\n") && locked.message.contains("abort_transaction"), "{locked}");
         assert_eq!(error(&json!({"success": false}), "").message, "the server refused without a word");
     }
 

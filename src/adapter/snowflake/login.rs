@@ -90,6 +90,8 @@ fn session_parameters(settings: &SnowflakeSettings) -> Map<String, Json> {
     set("CLIENT_SESSION_KEEP_ALIVE", json!(settings.keep_alive));
     // Without it a role or a warehouse that is not there is passed over without a word.
     set("CLIENT_VALIDATE_DEFAULT_PARAMETERS", json!(true));
+    // What a client that was killed has left running is of use to nobody.
+    set("ABORT_DETACHED_QUERY", json!(true));
     if let Some(tag) = &settings.query_tag {
         set("QUERY_TAG", json!(tag));
     }

@@ -30,7 +30,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             retries: 7,
-            retry_first: Duration::from_secs(1),
+            retry_first: Duration::from_millis(250),
             retry_longest: Duration::from_secs(16),
             poll_first: Duration::from_millis(500),
             poll_longest: Duration::from_secs(5),

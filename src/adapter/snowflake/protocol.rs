@@ -110,6 +110,11 @@ impl Protocol {
         let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
         let life = data["masterValidityInSeconds"].as_u64().unwrap_or(4 * 3600);
         self.wire.keep_tokens(&text("token"), &text("masterToken"), life).await;
+        match &answer["data"]["sessionId"] {
+            Json::Number(id) => self.wire.keep_session_id(id.to_string()),
+            Json::String(id) => self.wire.keep_session_id(id.clone()),
+            _ => {}
+        }
         complete_login(&mut answer);
         Ok(answer)
     }

@@ -6,7 +6,7 @@ use super::settings::SnowflakeSettings;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, Request, StatusCode};
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use url::Url;
@@ -26,6 +26,7 @@ pub(super) struct Wire {
     pub(super) settings: Arc<SnowflakeSettings>,
     pub(super) client: Client,
     tokens: Mutex<Tokens>,
+    session_id: OnceLock<String>,
 }
 
 /// What a session proves itself with.
@@ -60,7 +61,7 @@ enum Attempt {
 
 impl Wire {
     pub(super) fn new(settings: Arc<SnowflakeSettings>, client: Client) -> Self {
-        Self { settings, client, tokens: Mutex::default() }
+        Self { settings, client, tokens: Mutex::default(), session_id: OnceLock::new() }
     }
 
     /// Keeps the tokens that a login or a renewal gave.
@@ -69,6 +70,17 @@ impl Wire {
         session.clone_into(&mut tokens.session);
         master.clone_into(&mut tokens.master);
         tokens.master_life = Duration::from_secs(master_life);
+    }
+
+    /// Keeps the number that the server gave the session.
+    pub(super) fn keep_session_id(&self, id: String) {
+        // A session logs in once.
+        let _ = self.session_id.set(id);
+    }
+
+    /// The number of the session, once it is logged in.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        self.session_id.get().map(String::as_str)
     }
 
     /// Whether a login has succeeded.
@@ -120,6 +132,10 @@ impl Wire {
                     self.renew(&token).await?;
                     set_parameter(request.url_mut(), "request_guid", &Uuid::new_v4().to_string());
                     continue;
+                }
+                // It may have been carried out before its session ended.
+                Attempt::Answer(answer) if rules.numbered && attempt > 0 && is_gone(&answer) => {
+                    return Err(Failure::Network("the session was lost with the answer".to_owned()));
                 }
                 Attempt::Answer(answer) => return Ok(answer),
                 Attempt::Failed(failure) => return Err(failure),
@@ -224,6 +240,21 @@ impl Wire {
         self.send(request, Rules { retries: 1, in_session: true, numbered: false }).await.map(drop)
     }
 
+    /// Whether the server still knows the session.
+    pub(super) async fn is_alive(&self) -> bool {
+        let request = self.request(Method::POST, "session/heartbeat", Some(&json!({})));
+        let answer = self.send(request, Rules { retries: 1, in_session: true, numbered: false }).await;
+        answer.is_ok_and(|answer| answer["success"] == true)
+    }
+
+    /// Ends the session; the server stops what it runs and undoes what it has open.
+    pub(super) async fn close(&self) {
+        let mut request = self.request(Method::POST, "session", Some(&json!({})));
+        set_parameter(request.url_mut(), "delete", "true");
+        // A session that cannot be closed ends by itself.
+        let _ = self.send(request, Rules { retries: 0, in_session: true, numbered: false }).await;
+    }
+
     /// What became of a statement: `RUNNING`, `SUCCESS`, `FAILED_WITH_ERROR`, …; none if the server does not know it.
     pub(super) async fn status(&self, query_id: &str) -> Result<Option<String>, Failure> {
         let request = self.request(Method::GET, &format!("monitoring/queries/{query_id}"), None);
@@ -248,6 +279,11 @@ pub(super) async fn pause(wait: Duration, call: Option<&Call>) -> Result<(), Fai
 /// Whether a status says that the same request may work a little later.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// Whether an answer says that there is no such session any more.
+fn is_gone(answer: &Json) -> bool {
+    matches!(answer["code"].as_str(), Some("390104" | "390111" | "390114"))
 }
 
 fn authorize(request: &mut Request, token: &str) {

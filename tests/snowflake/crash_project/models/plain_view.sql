@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+select id, name, {{ var('day') }} as as_of from {{ ref('raw') }}

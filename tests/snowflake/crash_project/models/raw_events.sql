@@ -1,0 +1,2 @@
+{{ config(materialized='extract') }}
+select id, what, seen from {{ source('files', 'events') }}
