@@ -4,6 +4,7 @@
 //! so that ten thousand models cost nothing while they are not rendered. Macros are kept: see [`interned`].
 
 use super::error::place;
+use super::forward::Forward;
 use super::marks::{MARK, Mark, collect_marks, markers};
 use super::operators::Operator;
 use super::patch;
@@ -174,6 +175,8 @@ impl Body {
 pub(super) struct Code<'s> {
     pub instructions: Instructions<'s>,
     pub body: Arc<Body>,
+    /// Of a macro that only hands its arguments on.
+    pub forward: Option<Forward>,
 }
 
 impl std::fmt::Debug for Code<'_> {
@@ -243,7 +246,9 @@ pub(super) fn compile_macro(unit: &Arc<Unit>, marked: bool) -> Result<Code<'stat
     if marked && !text.contains(MARK) {
         collect_marks(&declared.body, text, &mut marks);
     }
-    Ok(compile_declaration(unit, text, declared, marks))
+    let code = compile_declaration(unit, text, declared, marks);
+    let forward = Forward::of(declared, &code.body.parameters);
+    Ok(Code { forward, ..code })
 }
 
 fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macro<'s>, marks: Vec<Mark>) -> Code<'s> {
@@ -302,7 +307,7 @@ fn finish<'s>(
         sites: found.sites,
         marks,
     };
-    Code { instructions, body: Arc::new(body) }
+    Code { instructions, body: Arc::new(body), forward: None }
 }
 
 /// Gives a call block's code to `run`: the kept one of a macro, or one compiled for this call in a template.

@@ -7,7 +7,7 @@
 //!
 //! How it works inside: `scan` (with `tokens`) rewrites tags, `body` (with `marks` and `statements`) compiles what lies between them
 //! with minijinja's own code generator, `patch` changes instructions one for one, `runtime` runs them. Only these,
-//! with `calls` and `definition` that read the syntax tree, know minijinja's machinery.
+//! with `calls`, `forward` and `definition` that read the syntax tree, know minijinja's machinery.
 
 mod body;
 mod bound;
@@ -21,6 +21,7 @@ mod environment;
 mod error;
 mod filters;
 mod formatting;
+mod forward;
 pub mod host;
 mod json;
 mod list;

@@ -171,7 +171,7 @@ fn replacement<'s>(instruction: &Instruction<'s>, literals: &mut Vec<Value>) -> 
 }
 
 /// Whether a constant is a list or dict (or a tuple with one inside) that templates could change.
-fn is_mutable(value: &Value) -> bool {
+pub(super) fn is_mutable(value: &Value) -> bool {
     if value.is_tuple() {
         return value.try_iter().is_ok_and(|mut items| items.any(|item| is_mutable(&item)));
     }

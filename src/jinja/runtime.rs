@@ -228,6 +228,18 @@ pub(super) fn call_macro(
     let code = if trace.is_some() { definition.marked_code()? } else { definition.code()? };
     let bound = bind(&code.body, &definition.name, args)?;
     let body = &code.body;
+    let failed_at = |failed: Error, span: Span| {
+        let absent = absent_argument(body, args, &failed, &span);
+        let absent = absent.map(|name| format!(" without its argument `{name}`")).unwrap_or_default();
+        at_site(failed, format!("macro `{}.{}`{absent}", definition.package, definition.name), span)
+    };
+    if let Some(forward) = &code.forward
+        && let Some(target) = forward.target(context)
+        && let Some(target) = target.downcast_object_ref::<MacroValue>()
+    {
+        let called = nested(|| call_macro(environment, &target.0, context, &forward.arguments(&bound.arguments)));
+        return called.map_err(|failed| failed_at(failed, body.unit.span(forward.place.clone())));
+    }
     let frame = Frame {
         body: Arc::clone(body),
         arguments: bound.arguments,
@@ -246,9 +258,7 @@ pub(super) fn call_macro(
         })),
         Err(failed) => returned_value(&failed).ok_or_else(|| {
             let span = body.span(&failed);
-            let absent = absent_argument(body, args, &failed, &span);
-            let absent = absent.map(|name| format!(" without its argument `{name}`")).unwrap_or_default();
-            at_site(failed, format!("macro `{}.{}`{absent}", definition.package, definition.name), span)
+            failed_at(failed, span)
         }),
     }
 }
@@ -397,22 +407,27 @@ thread_local! {
 /// The text that a body wrote, and the value that it returned, if it did not run through.
 pub(super) type Outcome = (String, Option<Value>);
 
-/// Runs a body. Deep nesting goes on another thread's stack, so that no template can overflow one.
+/// Runs a body.
 fn run(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<Outcome, Error> {
+    nested(move || run_here(environment, code, frame))
+}
+
+/// Runs what a call runs. Deep nesting goes on another thread's stack, so that no template can overflow one.
+fn nested<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     let depth = DEPTH.get();
     if depth >= DEEPEST_CALL {
         return Err(invalid(format!("macros call each other more than {DEEPEST_CALL} levels deep")));
     }
     if depth == 0 || !depth.is_multiple_of(CALLS_PER_STACK) {
         DEPTH.set(depth + 1);
-        let outcome = run_here(environment, code, frame);
+        let outcome = work();
         DEPTH.set(depth);
         return outcome;
     }
     std::thread::scope(|scope| {
         let deeper = move || {
             DEPTH.set(depth + 1);
-            run_here(environment, code, frame)
+            work()
         };
         let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, deeper);
         let thread = thread.map_err(|error| invalid(format!("no thread for a deep macro call: {error}")))?;

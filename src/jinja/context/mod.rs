@@ -27,6 +27,7 @@ mod test_arguments;
 mod tests;
 mod warehouse;
 
+pub(super) use adapter::is_adapter;
 pub use batch::batch_overrides;
 pub use column::ColumnObject;
 pub use config::complete_config;

@@ -104,6 +104,11 @@ const METHODS: &[&str] = &[
     "warn_once",
 ];
 
+/// Whether a value is the object `adapter`, and no other thing of that name.
+pub(in crate::jinja) fn is_adapter(value: &Value) -> bool {
+    value.downcast_object_ref::<Adapter>().is_some()
+}
+
 /// One call of a method: everything that the methods' functions need.
 struct Call<'call, 'state, 'template, 'environment> {
     adapter: &'call Adapter,

@@ -235,3 +235,46 @@ fn parsing_touches_no_warehouse() {
         offline.message("{{ run_query('x') }}").starts_with("not-supported: `adapter.execute` needs the warehouse")
     );
 }
+
+/// Macros that hand their arguments on; `X` stands where a comment or a statement does.
+const HANDING_ON: &str = "
+{% macro both(a, b=2) %}X{{ return(adapter.dispatch('both', 'dbt')(a, b, 'c', d=b, e=none)) }} not written {% endmacro %}
+{% macro default__both(a, b, c, d=1, e=1) %}{{ [a, b, c, d, e] }}{% endmacro %}
+{% macro twice(value) %}X{% do return(adapter.dispatch('both', macro_namespace='dbt')(value)) %}{% endmacro %}
+{% macro fails(text) %}X{{ return(adapter.dispatch('fails')(text)) }}{% endmacro %}
+{% macro duckdb__fails(text) %}{{ text.nothing.at.all }}{% endmacro %}
+{% macro misfit(a) %}X{{ return(adapter.dispatch('misfit')(
+  other=a)) }}{% endmacro %}
+{% macro default__misfit(a) %}{% endmacro %}
+{% macro unknown(a) %}X{{ return(adapter.dispatch('nowhere')(a)) }}{% endmacro %}
+{% macro endless(a) %}X{{ return(adapter.dispatch('endless')(a)) }}{% endmacro %}
+{% macro default__endless(a) %}X{{ return(endless(a)) }}{% endmacro %}
+";
+
+#[test]
+fn what_is_handed_on_is_what_instructions_would_hand_on() {
+    let with = |first: &str| -> Stage {
+        let text: &'static str = HANDING_ON.replace('X', first).leak();
+        Stage { macros: Some(text), ..Stage::default() }
+    };
+    let (comment, statement) = ("{# x = 1   #}", "{% set x=1 %}");
+    let (known, run) = (with(comment), with(statement));
+    for template in [
+        "{{ both(1) }} {{ both(b=[3], a='x') }} {{ both(1, none) }} {{ both() }}",
+        "{% set got = both(1) %}{{ got is string }} {{ twice({'k': 1}) }}",
+        "{% set list = [] %}{% do both(list) %}{{ list }}",
+        "{{ fails('a') }}",
+        "{{ fails() }}",
+        "{{ misfit(1) }}",
+        "{{ unknown(1) }}",
+        "{{ both(1, 2, 3) }}",
+        "{{ endless(1) }}",
+        "{% set adapter = {'dispatch': 1} %}{{ both(1) }}",
+    ] {
+        let shown = |stage: &Stage| {
+            let rendered = stage.try_render(template);
+            rendered.map_err(|found| format!("{found:#?}").replace(statement, comment).replace('\n', " "))
+        };
+        assert_eq!(shown(&known), shown(&run), "{template}");
+    }
+}
