@@ -18,7 +18,9 @@ static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
     let mut registry = RegistryBuilder::new();
     registry.add_package("dbt", PackageKind::Internal);
     let file = SourceFile::new("macros/calls.sql", MACROS);
-    for definition in scan_macro_file("cases", &file).expect("the macros are right").macros {
+    let macros = scan_macro_file("cases", &file).expect("the macros are right").macros;
+    // What calls itself twice takes as long as it says: what is looked for here is not time.
+    for definition in macros.into_iter().filter(|definition| definition.name != "fibonacci") {
         registry.add(definition);
     }
     let registry = registry.build("cases", "duckdb", std::collections::HashMap::new()).expect("no macro twice");

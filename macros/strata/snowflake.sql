@@ -21,7 +21,7 @@ qualify row_number() over (
     {{ create_table_as(false, new_relation, 'select * from ' ~ batch_relation) }}
   {%- endcall -%}
   {%- call statement('main') -%}
-    {{ snowflake_take_place_sql(existing_relation, new_relation, target_relation) }}
+    {{ snowflake_take_place_sql(existing_relation, new_relation, target_relation, with_rows=true) }}
   {%- endcall -%}
   {{ return({'inserted': row_count(target_relation), 'updated': 0}) }}
 {% endmacro %}

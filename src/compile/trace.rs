@@ -52,6 +52,10 @@ impl Session for Unmarked {
         self.0.cached_relations(database, schema)
     }
 
+    fn end_listing(&self, database: Option<&str>, schema: &str) {
+        self.0.end_listing(database, schema);
+    }
+
     fn remember_relations(&self, database: Option<&str>, schema: &str, relations: Vec<Relation>) {
         self.0.remember_relations(database, schema, relations);
     }

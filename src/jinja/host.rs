@@ -129,11 +129,15 @@ pub trait Session: Send + Sync {
     /// `{{ adapter.rollback }}` and failures: undoes the open transaction.
     fn rollback(&self) -> Result<(), Box<FailedStatement>>;
 
-    /// The relations of a schema that were listed before; none if the schema was not listed yet.
+    /// The relations of a schema that were listed before. Where there are none, the caller lists them, while others wait
+    /// until it calls [`remember_relations`](Self::remember_relations) or [`end_listing`](Self::end_listing).
     fn cached_relations(&self, database: Option<&str>, schema: &str) -> Option<Vec<Relation>>;
 
     /// Remembers what a schema holds.
     fn remember_relations(&self, database: Option<&str>, schema: &str, relations: Vec<Relation>);
+
+    /// The caller is done with listing a schema, whether it remembered what it holds or not.
+    fn end_listing(&self, _database: Option<&str>, _schema: &str) {}
 
     /// Remembers a new relation.
     fn relation_added(&self, relation: Relation);

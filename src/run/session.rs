@@ -8,6 +8,7 @@ use crate::adapter::{
 use crate::jinja::host::{FailedStatement, HostError, Session};
 use crate::name::{RelationName, UniqueId};
 use crate::sql::{Dialect, StatementKind, split_statements, statement_kind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -18,11 +19,16 @@ pub type Closing = Box<dyn FnOnce(Option<u64>) -> Vec<String> + Send>;
 /// Loads the seed that a node stands for; gives the number of rows.
 pub type SeedLoader = Box<dyn Fn(&WorkerSession, &RelationName) -> Result<u64, HostError> + Send + Sync>;
 
+/// How many sessions were opened.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
 /// One worker's connection. It serves one node after the other.
 pub struct WorkerSession {
     connection: Mutex<Box<dyn Connection>>,
     /// Whether a definition commits by itself: then a node is not one transaction.
     definitions_commit: bool,
+    /// What tells sessions of one process apart.
+    number: usize,
     cache: Arc<RelationCache>,
     emit: Emit,
     work: Mutex<Work>,
@@ -55,7 +61,8 @@ impl WorkerSession {
     pub fn new(connection: Box<dyn Connection>, cache: Arc<RelationCache>, emit: Emit) -> Arc<Self> {
         let definitions_commit = connection.definitions_commit();
         let connection = Mutex::new(connection);
-        Arc::new(Self { connection, definitions_commit, cache, emit, work: Mutex::default() })
+        let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { connection, definitions_commit, number, cache, emit, work: Mutex::default() })
     }
 
     /// Turns to a node: what a former one left behind is forgotten.
@@ -318,13 +325,17 @@ impl Session for WorkerSession {
         if !is_open && statements.is_empty() {
             return Ok(());
         }
-        if !is_open {
+        // A single statement is a transaction by itself.
+        let needs_transaction = is_open || statements.len() > 1;
+        if needs_transaction && !is_open {
             self.connection().begin().map_err(|error| failed("begin", error))?;
         }
         for sql in statements {
             self.send(&sql)?;
         }
-        self.connection().commit().map_err(|error| failed("commit", error))?;
+        if needs_transaction {
+            self.connection().commit().map_err(|error| failed("commit", error))?;
+        }
         self.work().changes.clear();
         Ok(())
     }
@@ -342,11 +353,15 @@ impl Session for WorkerSession {
     }
 
     fn cached_relations(&self, database: Option<&str>, schema: &str) -> Option<Vec<Relation>> {
-        self.cache.relations(database, schema)
+        self.cache.relations_or_turn(database, schema, self.number)
     }
 
     fn remember_relations(&self, database: Option<&str>, schema: &str, relations: Vec<Relation>) {
         self.cache.remember(database, schema, relations);
+    }
+
+    fn end_listing(&self, database: Option<&str>, schema: &str) {
+        self.cache.end_listing(database, schema, self.number);
     }
 
     fn relation_added(&self, relation: Relation) {

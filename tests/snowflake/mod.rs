@@ -4,10 +4,12 @@ mod account;
 mod commands;
 mod crash;
 mod loading;
+mod metadata;
 mod profiles;
 mod seeds;
 mod sessions;
 mod template;
+mod warehouses;
 
 use crate::support::stage::stage;
 use std::sync::Arc;

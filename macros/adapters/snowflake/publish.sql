@@ -41,9 +41,9 @@
   {%- endif -%}
 {% endmacro %}
 
-{#- The request that does it. Where it is the statement `main` of a node, the runner puts the node's own rows (watermark,
-    audit) where the comment stands. What fails is undone. -#}
-{% macro snowflake_take_place_sql(existing_relation, made_relation, target_relation) -%}
+{#- The request that does it. Where it is the statement `main` of a node, `with_rows` says so: the runner puts the node's own
+    rows (watermark, audit) where the comment stands. What fails is undone. -#}
+{% macro snowflake_take_place_sql(existing_relation, made_relation, target_relation, with_rows=false) -%}
   {%- set made_kind = target_relation.type | replace('_', ' ') -%}
   {%- set to_made = 'alter ' ~ made_kind ~ ' ' ~ target_relation ~ ' rename to ' ~ made_relation -%}
   {%- set to_target = 'alter ' ~ made_kind ~ ' ' ~ made_relation ~ ' rename to ' ~ target_relation -%}
@@ -60,7 +60,9 @@ begin
   {%- endif %}
   {{ to_target }};
   {%- endif %}
+  {%- if with_rows %}
   /* the rows of the runner */
+  {%- endif %}
   {%- if swaps %}
   {{ snowflake_quietly('drop table ' ~ made_relation) }}
   {%- elif existing_relation is not none %}

@@ -3,8 +3,8 @@
 {#- SHOW gives 10,000 objects at most, so a schema is read page by page, each after the last name of the one before. -#}
 {% macro snowflake__list_relations_without_caching(schema_relation, max_iter=10000, max_results_per_iter=10000) %}
   {%- set schema = schema_relation if schema_relation is string else schema_relation.include(identifier=false) -%}
-  {%- set size = flags.get('list_relations_per_page', max_results_per_iter) or max_results_per_iter -%}
-  {%- set pages = flags.get('list_relations_page_limit', max_iter) or max_iter -%}
+  {%- set size = adapter.config.flags.get('list_relations_per_page', max_results_per_iter) -%}
+  {%- set pages = adapter.config.flags.get('list_relations_page_limit', max_iter) -%}
   {%- set state = namespace(found=none, last=none, complete=false) -%}
   {%- for page in range(pages) -%}
     {%- set rows = run_query(snowflake__show_objects_sql(schema, size, state.last)) -%}

@@ -199,6 +199,7 @@ fn adapter_value(settings: &ContextSettings) -> Value {
             ("project_name", Value::from(settings.project_name.as_str())),
             ("quoting", Record::value("quoting", quoting.map(|(part, quoted)| (part, Value::from(quoted))))),
             ("credentials", json_record("credentials", &settings.target)),
+            ("flags", from_json(&Json::Object(settings.behavior.clone()))),
         ],
     );
     let external_root = settings.target.get("external_root").and_then(Json::as_str).unwrap_or(".");

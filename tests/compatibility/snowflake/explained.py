@@ -53,12 +53,28 @@ def ways_of_snapshots(node: str, dbt: list[str], strata: list[str]) -> Pair:
     return shapes(dbt), shapes(strata)
 
 
-def values_of_seeds(node: str, dbt: list[str], strata: list[str]) -> Pair:
-    """dbt writes every value as a text and names as in the file."""
+def relations_of_another_kind(node: str, dbt: list[str], strata: list[str]) -> Pair:
+    """dbt drops what stands in the place, strata makes the new one beside it and changes both names at once."""
+    taken = [sql for sql in strata if sql.startswith("execute immediate")]
+    if not taken:
+        return dbt, strata
+    dropped = re.compile(r'drop (?:view|table|dynamic table) if exists \S+ cascade$')
+    ours = [sql.replace("__dbt_new", "") for sql in strata if sql not in taken]
+    return [sql for sql in dbt if not dropped.match(sql)], ours
+
+
+def ways_of_seeds(node: str, dbt: list[str], strata: list[str]) -> Pair:
+    """dbt empties the table and then fills it, value by value as texts; strata fills a table of its own, whose rows take
+    the place of the old ones in one transaction."""
     if not node.startswith("seed."):
         return dbt, strata
+    own = re.compile(r'(?:create or replace temporary|drop) table (?:if exists )?\S*__seed"?|insert into \S*__seed"?\b')
+    emptied = re.compile(r"truncate table |delete from ")
     values = re.compile(r"^(insert into [^\s(]+)\(.*")
-    return [values.sub(r"\1", sql) for sql in dbt], [values.sub(r"\1", sql) for sql in strata]
+    kept = lambda statements: [
+        values.sub(r"\1", sql) for sql in statements if not own.match(sql) and not emptied.match(sql)
+    ]
+    return kept(dbt), kept(strata)
 
 
 RULES: list[Callable[[str, list[str], list[str]], Pair]] = [
@@ -67,7 +83,8 @@ RULES: list[Callable[[str, list[str], list[str]], Pair]] = [
     quotes_in_query_tags,
     warehouse_of_dynamic_tables,
     ways_of_snapshots,
-    values_of_seeds,
+    relations_of_another_kind,
+    ways_of_seeds,
 ]
 
 

@@ -7,9 +7,26 @@ use crate::jinja::context::conversion::relation_value;
 use crate::jinja::context::relation::RelationObject;
 use crate::jinja::context::warehouse::Warehouse;
 use crate::jinja::context::{failure, failure_with_help};
+use crate::jinja::host::Session;
 use crate::name::{Quoting, RelationName};
 use minijinja::Error;
 use minijinja::value::Value;
+use std::sync::Arc;
+
+/// A schema that is being listed: over when this is dropped, however that comes.
+struct Listing<'call> {
+    session: Option<&'call dyn Session>,
+    database: Option<&'call str>,
+    schema: &'call str,
+}
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session {
+            session.end_listing(self.database, self.schema);
+        }
+    }
+}
 
 impl Call<'_, '_, '_, '_> {
     /// The answer of a method about relations; none if it is not one.
@@ -102,7 +119,7 @@ impl Call<'_, '_, '_, '_> {
         list(relations.iter().map(|relation| relation_value(warehouse, relation)))
     }
 
-    /// The relations of a schema: asked for once, then remembered.
+    /// The relations of a schema: asked for once, then remembered, whoever asks next.
     fn relations(&mut self, database: Option<&str>, schema: &str) -> Result<Vec<Relation>, Error> {
         if let Some(relations) = self.session()?.cached_relations(database, schema) {
             return Ok(relations);
@@ -114,6 +131,9 @@ impl Call<'_, '_, '_, '_> {
             quoting: self.adapter.quoting,
         };
         let schema_relation = RelationObject::new(self.adapter.warehouse, &Relation { name, relation_type: None });
+        // Others wait for this worker, also if it fails.
+        let host = Arc::clone(self.context.shared_host());
+        let _listing = Listing { session: host.session(), database, schema };
         let relations = self.list_schema(&schema_relation.without_identifier())?;
         self.session()?.remember_relations(database, schema, relations.clone());
         Ok(relations)
