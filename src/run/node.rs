@@ -156,8 +156,8 @@ impl<'a> NodeWorker<'a> {
         }
     }
 
-    /// How many rows the node (or this batch of it) has written in an earlier attempt, or in the run that this one goes on with, if they are
-    /// lasting though the node did not come to its end.
+    /// How many rows the node (or this batch of it) has written in an earlier attempt, or in the run that this one goes
+    /// on with, if they are lasting though the node did not come to its end.
     fn carried_out(&self, node: &Node, session: &WorkerSession, now: &Try) -> Option<u64> {
         let former = &self.run.options.former;
         let former_runs: &[String] =
