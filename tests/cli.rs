@@ -54,7 +54,7 @@ impl Stage {
         fs::write(path, text).expect("written");
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -118,6 +118,7 @@ fn help_says_what_there_is() {
         "test",
         "seed",
         "snapshot",
+        "clone",
         "show",
         "diff",
         "retry",
@@ -141,7 +142,7 @@ fn what_cannot_be_understood_ends_with_2() {
         &["build", "--slect", "x"],
         &["build", "--threads", "0"],
         &["docs", "serve"],
-        &["run", "--defer"],
+        &["run", "--empty"],
         &["build", "--vars", "just words"],
         &["build", "--target", "prd"],
         &["ls", "-s", "@stg_orders+"],

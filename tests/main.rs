@@ -14,6 +14,7 @@ mod jinja;
 mod kill;
 mod macros;
 mod microbatch;
+mod other_environment;
 mod pipeline;
 mod scd2;
 mod snapshots;

@@ -7,6 +7,7 @@
 
 mod catalog;
 mod config_shape;
+mod deferral;
 mod journal;
 mod manifest_shape;
 mod node_shape;
@@ -17,6 +18,7 @@ mod tree;
 mod unit_test_shape;
 
 pub use catalog::write_catalog;
+pub use deferral::defer_relations;
 pub use journal::{Journal, JournalHead, PreviousJournal, read_journal};
 pub use manifest_shape::{node_document, write_manifest};
 pub use previous::{PreviousResult, PreviousRun, read_manifest, read_previous_run};
@@ -200,6 +202,7 @@ pub(crate) mod fixture {
             version: None,
             unit_test: None,
             hook_index: None,
+            defer_relation: None,
         }
     }
 

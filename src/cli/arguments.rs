@@ -2,10 +2,13 @@
 //! in `settings`.
 #![expect(clippy::doc_markdown, reason = "these comments are help texts, shown on terminals as they are")]
 
-pub use super::global::{FlagsWithoutEffect, GlobalArguments, LogFormat, LogLevel};
+pub use super::global::{DeferArguments, FlagsWithoutEffect, GlobalArguments, LogFormat, LogLevel};
+pub use super::running::{
+    BuildArguments, CloneArguments, EventTimes, FullRefresh, RunArguments, SeedArguments, SnapshotArguments,
+    StoreFailures, TestArguments,
+};
+pub use super::selection::{IndirectSelection, ResourceKind, ResourceTypeArguments, SelectionArguments};
 
-use crate::manifest::parse_time;
-use chrono::{DateTime, Utc};
 use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -73,6 +76,11 @@ pub enum Verb {
         after_help = "Examples:\n  strata build\n  strata build -s stg_customers+ --exclude tag:slow\n  strata build --resource-type model test"
     )]
     Build(BuildArguments),
+    /// Put what another environment has into this one: clones of its tables where the warehouse can, else views of them
+    #[command(
+        after_help = "Examples:\n  strata clone --state prod-artifacts\n  strata clone --state prod-artifacts -s stg_customers+ --full-refresh"
+    )]
+    Clone(CloneArguments),
     /// Show rows of a model, seed, snapshot, source or query; of a test, the rows that fail it
     #[command(
         after_help = "Examples:\n  strata show -s dim_customer --limit 20\n  strata show --inline \"select count(*) from {{ ref('dim_customer') }}\" --output json"
@@ -126,6 +134,7 @@ impl Verb {
             Self::Seed(_) => "seed",
             Self::Snapshot(_) => "snapshot",
             Self::Build(_) => "build",
+            Self::Clone(_) => "clone",
             Self::Show(_) => "show",
             Self::Diff(_) => "diff",
             Self::Retry(_) => "retry",
@@ -137,123 +146,6 @@ impl Verb {
             Self::RunOperation(_) => "run-operation",
         }
     }
-}
-
-/// Which nodes.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Selection")]
-pub struct SelectionArguments {
-    /// Nodes by name, path, tag:…, config.…:…, source:…, state:…, with + and @ for relatives
-    #[arg(short, long, short_alias = 'm', aliases = ["models", "model"], num_args = 1.., value_name = "SELECTOR", help_heading = "Selection")]
-    pub select: Vec<String>,
-    /// What to leave out, written as for --select
-    #[arg(long, num_args = 1.., value_name = "SELECTOR", help_heading = "Selection")]
-    pub exclude: Vec<String>,
-    /// A selection of selectors.yml
-    #[arg(long, value_name = "NAME", help_heading = "Selection", conflicts_with_all = ["select", "exclude"])]
-    pub selector: Option<String>,
-    /// Which tests come along with selected nodes [default: eager]
-    #[arg(long, value_enum, env = "DBT_INDIRECT_SELECTION", value_name = "MODE", help_heading = "Selection")]
-    pub indirect_selection: Option<IndirectSelection>,
-    /// Artifacts of another run, for state: and result:
-    #[arg(long, env = "DBT_STATE", value_name = "DIR", help_heading = "Selection")]
-    pub state: Option<PathBuf>,
-}
-
-/// Which tests come along with selected nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum IndirectSelection {
-    /// Those that look at any selected node
-    Eager,
-    /// Those that look at selected nodes only
-    Cautious,
-    /// Those that look at selected nodes and their ancestors only
-    Buildable,
-    /// None
-    Empty,
-}
-
-impl IndirectSelection {
-    /// dbt's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Eager => "eager",
-            Self::Cautious => "cautious",
-            Self::Buildable => "buildable",
-            Self::Empty => "empty",
-        }
-    }
-}
-
-/// Kinds of nodes to keep or to leave out.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ResourceTypeArguments {
-    /// Only nodes of these kinds
-    #[arg(long, aliases = ["resource-types"], num_args = 1.., value_enum, env = "DBT_RESOURCE_TYPES", value_delimiter = ' ', value_name = "KIND", help_heading = "Selection")]
-    pub resource_type: Vec<ResourceKind>,
-    /// No nodes of these kinds
-    #[arg(long, aliases = ["exclude-resource-types"], num_args = 1.., value_enum, env = "DBT_EXCLUDE_RESOURCE_TYPES", value_delimiter = ' ', value_name = "KIND", help_heading = "Selection")]
-    pub exclude_resource_type: Vec<ResourceKind>,
-}
-
-/// A kind of node, as `--resource-type` takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ResourceKind {
-    /// Models
-    Model,
-    /// Seeds
-    Seed,
-    /// Snapshots
-    Snapshot,
-    /// Data tests
-    #[value(alias = "data_test")]
-    Test,
-    /// Unit tests
-    #[value(name = "unit_test", alias = "unit-test")]
-    UnitTest,
-    /// Sources
-    Source,
-    /// Analyses
-    Analysis,
-    /// Every kind
-    All,
-    /// What `ls` lists unless told otherwise
-    Default,
-}
-
-/// `--full-refresh`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct FullRefresh {
-    /// Build incremental models, extracts and seeds anew instead of adding to what is there
-    #[arg(short, long, env = "DBT_FULL_REFRESH", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), help_heading = "Run")]
-    pub full_refresh: Option<bool>,
-    /// Add to what is there (the default)
-    #[arg(long, hide = true, overrides_with = "full_refresh")]
-    pub no_full_refresh: bool,
-}
-
-/// `--event-time-start` and `--event-time-end`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct EventTimes {
-    /// Build models of the strategy microbatch from this time on (a date, or a date and a time; UTC)
-    #[arg(long, env = "DBT_EVENT_TIME_START", value_name = "TIME", help_heading = "Run", value_parser = event_time, requires = "event_time_end")]
-    pub event_time_start: Option<DateTime<Utc>>,
-    /// … and up to this time, which is not part of it any more
-    #[arg(long, env = "DBT_EVENT_TIME_END", value_name = "TIME", help_heading = "Run", value_parser = event_time, requires = "event_time_start")]
-    pub event_time_end: Option<DateTime<Utc>>,
-}
-
-fn event_time(text: &str) -> Result<DateTime<Utc>, String> {
-    parse_time(text)
-        .ok_or_else(|| "expected a date (2024-01-31), or a date and a time (2024-01-31T12:00:00)".to_owned())
-}
-
-/// `--store-failures`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct StoreFailures {
-    /// Keep the rows that fail a test in tables of the schema …_dbt_test__audit
-    #[arg(long, env = "DBT_STORE_FAILURES", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), help_heading = "Run")]
-    pub store_failures: Option<bool>,
 }
 
 /// `init`.
@@ -355,73 +247,6 @@ pub enum CompileOutput {
     Text,
     /// In an object
     Json,
-}
-
-/// `run`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct RunArguments {
-    /// Which nodes.
-    #[command(flatten)]
-    pub selection: SelectionArguments,
-    /// Whether everything is built anew.
-    #[command(flatten)]
-    pub full_refresh: FullRefresh,
-    /// Which batches.
-    #[command(flatten)]
-    pub event_times: EventTimes,
-}
-
-/// `seed`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct SeedArguments {
-    /// Which nodes.
-    #[command(flatten)]
-    pub selection: SelectionArguments,
-    /// Whether everything is built anew.
-    #[command(flatten)]
-    pub full_refresh: FullRefresh,
-}
-
-/// `snapshot`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct SnapshotArguments {
-    /// Which nodes.
-    #[command(flatten)]
-    pub selection: SelectionArguments,
-}
-
-/// `test`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct TestArguments {
-    /// Which nodes.
-    #[command(flatten)]
-    pub selection: SelectionArguments,
-    /// Of which kinds.
-    #[command(flatten)]
-    pub kinds: ResourceTypeArguments,
-    /// Whether failing rows are kept.
-    #[command(flatten)]
-    pub store_failures: StoreFailures,
-}
-
-/// `build`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct BuildArguments {
-    /// Which nodes.
-    #[command(flatten)]
-    pub selection: SelectionArguments,
-    /// Of which kinds.
-    #[command(flatten)]
-    pub kinds: ResourceTypeArguments,
-    /// Whether everything is built anew.
-    #[command(flatten)]
-    pub full_refresh: FullRefresh,
-    /// Which batches.
-    #[command(flatten)]
-    pub event_times: EventTimes,
-    /// Whether failing rows are kept.
-    #[command(flatten)]
-    pub store_failures: StoreFailures,
 }
 
 /// `show`.

@@ -32,7 +32,9 @@ pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result
     let introspect = !arguments.no_introspect && arguments.introspect.unwrap_or(true);
     let full_refresh = context.settings.full_refresh(&arguments.full_refresh);
     let flags = VerbFlags { full_refresh, introspect, ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "compile", flags)?;
+    let state = arguments.selection.state.as_deref();
+    let workspace = Workspace::open(context, "compile", flags)?.deferring(context, state)?;
+    workspace.check_introspection(introspect)?;
     let shown = |compiled: &CompiledNode, name: Option<&str>| {
         let sql = if arguments.translated { &compiled.executable } else { &compiled.sql };
         let sql = match arguments.output {
@@ -94,6 +96,7 @@ pub(super) fn compile_and_keep(
 ) -> Result<(Vec<CompiledNode>, bool)> {
     let compiler = workspace.compiler(order.to_vec(), &context.emit());
     let surroundings = surroundings(context, workspace, introspect, compiler.translates(order))?;
+    compiler.list_deferred(order, &surroundings)?;
     let (nodes, found) = compiler.compile_all(order, &surroundings);
     context.reporter.found(&found);
     keep(context, workspace, &nodes)?;

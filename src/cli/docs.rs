@@ -19,7 +19,8 @@ use std::sync::Arc;
 pub(super) fn generate(context: &Context, given: &DocsArguments) -> Result<Outcome> {
     let more = vec![("compile", json!(!given.no_compile)), ("empty_catalog", json!(given.empty_catalog))];
     let flags = VerbFlags { introspect: true, more, ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "generate", flags)?;
+    let state = given.selection.state.as_deref();
+    let workspace = Workspace::open(context, "generate", flags)?.deferring(context, state)?;
     let selected = workspace.select(context, &given.selection, &|_| true)?;
     if given.no_compile {
         write_manifest(&workspace.manifest, &workspace.invocation, &[])?;

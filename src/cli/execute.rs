@@ -1,8 +1,8 @@
-//! The verbs that run nodes: `run`, `test`, `seed`, `snapshot`, `build`.
+//! The verbs that run nodes: `run`, `test`, `seed`, `snapshot`, `build`, `clone`.
 
 use super::arguments::{
-    Arguments, BuildArguments, EventTimes, FullRefresh, ResourceTypeArguments, SelectionArguments, StoreFailures,
-    TestArguments, Verb,
+    Arguments, BuildArguments, CloneArguments, EventTimes, FullRefresh, ResourceTypeArguments, SelectionArguments,
+    StoreFailures, TestArguments, Verb,
 };
 use super::warehouse::Warehouse;
 use super::workspace::{VerbFlags, Workspace};
@@ -13,7 +13,7 @@ use crate::manifest::{Batch, Manifest, Materialized};
 use crate::name::{ResourceType, UniqueId};
 use crate::report::Reporter;
 use crate::run::event::{BatchEnd, Emit, Event, NodeResult, Status};
-use crate::run::{FormerRun, Listener, RunOptions, Setup, Sources, execute as run_nodes};
+use crate::run::{FormerRun, Listener, RunOptions, Setup, Sources, clone as clone_nodes, execute as run_nodes};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -24,6 +24,7 @@ const MODELS: &[ResourceType] = &[ResourceType::Model];
 const TESTS: &[ResourceType] = &[ResourceType::Test, ResourceType::UnitTest];
 const SEEDS: &[ResourceType] = &[ResourceType::Seed];
 const SNAPSHOTS: &[ResourceType] = &[ResourceType::Snapshot];
+const RELATIONS: &[ResourceType] = &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot];
 const EVERYTHING: &[ResourceType] =
     &[ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Test, ResourceType::UnitTest];
 
@@ -34,6 +35,8 @@ pub(super) struct Request {
     pub(super) selection: SelectionArguments,
     kinds: ResourceTypeArguments,
     all: &'static [ResourceType],
+    /// Whether nodes are cloned from another environment instead of being built.
+    clones: bool,
     /// What was typed after the program's name.
     pub(super) typed: Vec<String>,
     /// The span for which models are built in batches.
@@ -55,6 +58,9 @@ impl Request {
             }
             Verb::Build(BuildArguments { selection, kinds, full_refresh, store_failures, .. }) => {
                 (selection, Some(kinds), Some(full_refresh), Some(store_failures), EVERYTHING)
+            }
+            Verb::Clone(CloneArguments { selection, kinds, full_refresh }) => {
+                (selection, Some(kinds), Some(full_refresh), None, RELATIONS)
             }
             other => {
                 let name = other.name();
@@ -79,6 +85,7 @@ impl Request {
             selection: selection.clone(),
             kinds: kinds.cloned().unwrap_or_default(),
             all,
+            clones: matches!(arguments.verb, Verb::Clone(_)),
             typed: settings.typed.clone(),
             event_times,
             former: FormerRun::default(),
@@ -105,10 +112,18 @@ fn event_times(given: &EventTimes) -> Result<Option<Batch>, Diagnostic> {
 
 /// Selects and runs.
 pub(super) fn execute(context: &Context, request: &Request) -> Result<Outcome> {
-    let workspace = Workspace::open(context, request.verb, request.flags.clone())?;
+    let workspace = open(context, request)?;
     let wanted = |kind| request.kinds.wants(kind, request.all, request.all);
     let selected = workspace.select(context, &request.selection, &wanted)?;
     execute_selected(context, &workspace, request, selected)
+}
+
+/// The project that the request is about, and what it needs to know of another environment.
+pub(super) fn open(context: &Context, request: &Request) -> Result<Workspace> {
+    let workspace = Workspace::open(context, request.verb, request.flags.clone())?;
+    let state = request.selection.state.as_deref();
+    let workspace = if request.clones { workspace.beside(context, state, "strata clone")? } else { workspace };
+    workspace.deferring(context, state)
 }
 
 /// Runs nodes that were selected before.
@@ -150,7 +165,11 @@ pub(super) fn execute_selected(
         listener,
         cancel: Arc::clone(&context.cancel),
     };
-    let results = run_nodes(setup, workspace.graph.order(), &runnable)?;
+    let results = if request.clones {
+        clone_nodes(setup, &runnable)?
+    } else {
+        run_nodes(setup, workspace.graph.order(), &runnable)?
+    };
     books.complain(books.journal.ended(&workspace.invocation));
     if context.settings.write_json {
         let elapsed = workspace.invocation.started.elapsed();

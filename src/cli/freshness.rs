@@ -19,7 +19,8 @@ const WITH_HOOKS: &str = "source_freshness_run_project_hooks";
 /// Looks at the selected sources that have a threshold, and writes `sources.json`.
 pub(super) fn freshness(context: &Context, arguments: &FreshnessArguments) -> Result<Outcome> {
     let flags = VerbFlags { introspect: true, ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "freshness", flags)?;
+    let state = arguments.selection.state.as_deref();
+    let workspace = Workspace::open(context, "freshness", flags)?.deferring(context, state)?;
     let selected = workspace.select(context, &arguments.selection, &|kind| kind == ResourceType::Source)?;
     let sources = &workspace.manifest.sources;
     let judged: BTreeSet<UniqueId> =

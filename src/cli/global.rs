@@ -94,9 +94,34 @@ pub struct GlobalArguments {
     #[arg(long, global = true, help_heading = "Output", overrides_with = "write_json")]
     pub no_write_json: bool,
 
+    /// Whether references are deferred to another environment.
+    #[command(flatten)]
+    pub defer: DeferArguments,
+
     /// Flags of dbt that have nothing to switch.
     #[command(flatten)]
     pub without_effect: FlagsWithoutEffect,
+}
+
+/// `--defer` and what goes with it. As in dbt every verb takes it, and it means something to those that compile.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Other environment")]
+pub struct DeferArguments {
+    /// Let ref() mean the relation in the manifest of --state where there is none here
+    #[arg(long, global = true, env = "DBT_DEFER", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_defer")]
+    pub defer: Option<bool>,
+    /// Let ref() mean this environment's relations alone (the default)
+    #[arg(long, global = true, hide = true, overrides_with = "defer")]
+    pub no_defer: bool,
+    /// The directory of the manifest for --defer and clone, if it is not that of --state
+    #[arg(long, global = true, env = "DBT_DEFER_STATE", value_name = "DIR")]
+    pub defer_state: Option<PathBuf>,
+    /// With --defer, take what is not selected from there even where it exists here
+    #[arg(long, global = true, env = "DBT_FAVOR_STATE", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), overrides_with = "no_favor_state")]
+    pub favor_state: Option<bool>,
+    /// With --defer, take what exists here from here (the default)
+    #[arg(long, global = true, hide = true, overrides_with = "favor_state")]
+    pub no_favor_state: bool,
 }
 
 /// Flags of dbt that scripts give and that switch nothing here, by design: strata keeps no parse cache, sends no
@@ -153,9 +178,6 @@ pub struct FlagsWithoutEffect {
     /// No log file is written
     #[arg(long, global = true, hide = true)]
     no_use_colors_file: bool,
-    /// Nothing is ever deferred
-    #[arg(long, global = true, hide = true)]
-    no_defer: bool,
 }
 
 /// How progress is told.

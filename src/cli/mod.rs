@@ -5,6 +5,7 @@ mod clean;
 mod compile;
 mod crash;
 mod debug;
+mod deferral;
 mod deps;
 mod diff;
 mod docs;
@@ -19,7 +20,9 @@ mod parse;
 mod render;
 mod reporter;
 mod retry;
+mod running;
 mod scd2;
+mod selection;
 pub mod settings;
 mod show;
 mod unbuilt;
@@ -158,7 +161,7 @@ fn dispatch(context: &Context, arguments: &Arguments) -> Result<Outcome> {
         Verb::Source(SourceVerb::Freshness(given)) => freshness::freshness(context, given),
         Verb::Docs(DocsVerb::Generate(given)) => docs::generate(context, given),
         Verb::RunOperation(given) => operation::run_operation(context, given),
-        Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) => {
+        Verb::Run(_) | Verb::Test(_) | Verb::Seed(_) | Verb::Snapshot(_) | Verb::Build(_) | Verb::Clone(_) => {
             execute::execute(context, &execute::Request::of(context, arguments)?)
         }
     }

@@ -14,7 +14,9 @@ use std::fmt;
 /// Renders the node, or the nodes, that were named.
 pub(super) fn render(context: &Context, arguments: &RenderArguments) -> Result<Outcome> {
     let introspect = !arguments.no_introspect;
-    let workspace = Workspace::open(context, "render", VerbFlags { introspect, ..VerbFlags::default() })?;
+    let flags = VerbFlags { introspect, ..VerbFlags::default() };
+    let workspace = Workspace::open(context, "render", flags)?.deferring(context, None)?;
+    workspace.check_introspection(introspect)?;
     let nodes = chosen(context, &workspace, &arguments.node)?;
     let ids: Vec<UniqueId> = nodes.iter().map(|node| node.unique_id.clone()).collect();
     let compiler = workspace.compiler(ids.clone(), &context.emit());

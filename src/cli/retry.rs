@@ -1,9 +1,8 @@
 //! `strata retry`: what a former run failed at, skipped, or did not come to.
 
-use super::arguments::{self, Arguments, GlobalArguments, RetryArguments};
-use super::execute::{Request, execute_selected};
+use super::arguments::{self, Arguments, DeferArguments, GlobalArguments, RetryArguments};
+use super::execute::{Request, execute_selected, open};
 use super::settings::Settings;
-use super::workspace::Workspace;
 use super::{Context, Outcome, reporter};
 use crate::artifact::{PreviousJournal, PreviousRun, read_journal, read_previous_run};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
@@ -43,7 +42,7 @@ pub(super) fn retry(context: &Context, given: &Arguments, retry: &RetryArguments
         context.reporter.product(&Product::Text(text));
         return Ok(Outcome::Success);
     }
-    let workspace = Workspace::open(&again.context, request.verb, request.flags.clone())?;
+    let workspace = open(&again.context, &request)?;
     let (left, gone): (BTreeSet<UniqueId>, BTreeSet<UniqueId>) =
         former.left.into_iter().partition(|id| workspace.manifest.nodes.contains_key(id));
     if !gone.is_empty() {
@@ -111,6 +110,10 @@ fn from_results(run: PreviousRun, warnings_too: bool) -> Former {
     if run.options.get("full_refresh").and_then(Json::as_bool) == Some(true) {
         typed.push("--full-refresh".to_owned());
     }
+    for (name, flag) in [("defer", "--defer"), ("favor_state", "--favor-state")] {
+        typed.extend((run.options.get(name).and_then(Json::as_bool) == Some(true)).then(|| flag.to_owned()));
+    }
+    typed.extend(text("state").into_iter().flat_map(|value| ["--state".to_owned(), value]));
     let total = run.results.len();
     let mut batches = BTreeMap::new();
     let mut left = BTreeSet::new();
@@ -174,6 +177,8 @@ fn overlaid(given: &GlobalArguments, former: GlobalArguments) -> GlobalArguments
         strict: given.strict.or(former.strict),
         version_check: given.version_check.or(former.version_check),
         no_version_check: given.no_version_check || given.version_check.is_none() && former.no_version_check,
+        // As in dbt, a run goes on as it began, but the directory may be another one by now.
+        defer: DeferArguments { defer_state: given.defer.defer_state.or(former.defer.defer_state), ..former.defer },
         replay: given.replay.or(former.replay),
         record: given.record.or(former.record),
         log_format: given.log_format,

@@ -1,7 +1,8 @@
 //! What was meant: every option resolved once, from what was typed, the environment, `flags:` of `dbt_project.yml`
 //! and defaults, in this order. The only place that reads the environment and the clock.
 
-use super::arguments::{Arguments, GlobalArguments, LogFormat, LogLevel};
+use super::arguments::{Arguments, DeferArguments, GlobalArguments, LogFormat, LogLevel};
+use crate::compile::Deferral;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result, SourceFile, Style};
 use crate::project::{Environment, LoadOptions, yaml};
 use crate::report::{Origin, TerminalStream};
@@ -49,6 +50,12 @@ pub struct Settings {
     pub width: usize,
     /// Whether artifacts are written.
     pub write_json: bool,
+    /// `--favor-state`, which means something with `--defer` only.
+    pub favor_state: bool,
+    /// Which references are deferred to another environment.
+    pub deferral: Option<Deferral>,
+    /// The directory of that environment's manifest, if it is not that of `--state`; relative to the project.
+    pub defer_state: Option<PathBuf>,
     /// Where sources are read from instead of being called.
     pub replay: Option<PathBuf>,
     /// Where what sources answer is kept.
@@ -114,6 +121,9 @@ impl Settings {
         let either = |no: bool, yes: Option<bool>, name: &str| if no { Some(false) } else { yes.or(flag(name)) };
         let quiet_level = matches!(global.log_level, Some(LogLevel::Warn | LogLevel::Error | LogLevel::None));
         let debug_level = global.log_level == Some(LogLevel::Debug);
+        let DeferArguments { defer, no_defer, favor_state, no_favor_state, .. } = global.defer;
+        let defer = !no_defer && defer.unwrap_or(false);
+        let favor_state = !no_favor_state && favor_state.unwrap_or(false);
         let colours = either(global.no_use_colors, global.use_colors, "use_colors");
         Ok(Self {
             load: LoadOptions {
@@ -146,6 +156,9 @@ impl Settings {
             ),
             width: global.printer_width.or_else(|| number(&flags, "printer_width")).unwrap_or(80),
             write_json: either(global.no_write_json, global.write_json, "write_json").unwrap_or(true),
+            favor_state,
+            deferral: defer.then_some(if favor_state { Deferral::Unselected } else { Deferral::Missing }),
+            defer_state: global.defer.defer_state.clone(),
             replay: global.replay.as_deref().map(|path| surroundings.working_directory.join(path)),
             record: global.record.as_deref().map(|path| surroundings.working_directory.join(path)),
             typed,
@@ -193,6 +206,9 @@ impl Settings {
             "strict": self.strict,
             "quiet": self.quiet,
             "write_json": self.write_json,
+            "defer": self.deferral.is_some(),
+            "favor_state": self.favor_state,
+            "defer_state": self.defer_state,
         });
         match options {
             Json::Object(map) => map,

@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// Shows rows of the selected nodes, or of the query of `--inline`.
 pub(super) fn show(context: &Context, arguments: &ShowArguments) -> Result<Outcome> {
     let flags = VerbFlags { introspect: true, ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "show", flags)?;
+    let state = arguments.selection.state.as_deref();
+    let workspace = Workspace::open(context, "show", flags)?.deferring(context, state)?;
     let selected = match &arguments.inline {
         Some(_) => vec![],
         None => chosen(context, &workspace, arguments)?,

@@ -8,7 +8,6 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
     ("docs serve", Some("`strata docs generate` writes manifest.json and catalog.json, which other tools show")),
     ("freshness", Some("`strata source freshness`")),
     ("snapshot-freshness", Some("`strata source freshness`")),
-    ("clone", None),
     ("lint", None),
     ("format", None),
     ("fmt", None),
@@ -22,10 +21,6 @@ const COMMANDS: &[(&str, Option<&str>)] = &[
 
 /// Flags of dbt, and what does their work here if anything does.
 const FLAGS: &[(&str, Option<&str>)] = &[
-    ("--defer", None),
-    ("--defer-state", None),
-    ("--favor-state", None),
-    ("--no-favor-state", None),
     ("--empty", Some("`strata compile` checks the SQL without running it")),
     ("--sample", None),
     ("--warn-error-options", Some("use --warn-error, or --strict for what is doubtful in the project")),
@@ -52,8 +47,14 @@ const FLAGS: &[(&str, Option<&str>)] = &[
 ];
 
 /// Environment variables that switch on what is not built.
-const VARIABLES: &[&str] =
-    &["DBT_DEFER", "DBT_DEFER_STATE", "DBT_FAVOR_STATE", "DBT_EMPTY", "DBT_SAMPLE", "DBT_WARN_ERROR_OPTIONS"];
+const VARIABLES: &[(&str, Option<&str>)] = &[
+    ("DBT_EMPTY", None),
+    ("DBT_SAMPLE", None),
+    ("DBT_WARN_ERROR_OPTIONS", None),
+    ("DBT_DEFER_TO_STATE", Some("its name is DBT_DEFER now")),
+    ("DBT_FAVOR_STATE_MODE", Some("its name is DBT_FAVOR_STATE now")),
+    ("DBT_ARTIFACT_STATE_PATH", Some("its name is DBT_STATE now")),
+];
 
 /// What to say where clap does not know a command or flag that dbt has.
 pub(super) fn explain(error: &clap::Error) -> Option<Diagnostic> {
@@ -71,11 +72,12 @@ pub(super) fn explain(error: &clap::Error) -> Option<Diagnostic> {
 
 /// Environment variables that ask for what is not built.
 pub(super) fn variables(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
-    let asks = |name: &&&str| {
+    let asks = |(name, _): &&(&str, Option<&str>)| {
         let value = variable(name).unwrap_or_default();
         !matches!(value.to_lowercase().as_str(), "" | "0" | "false" | "no" | "f" | "n" | "{}")
     };
-    VARIABLES.iter().filter(asks).map(|name| not_built(&format!("the environment variable {name}"), None)).collect()
+    let found = VARIABLES.iter().filter(asks);
+    found.map(|(name, instead)| not_built(&format!("the environment variable {name}"), *instead)).collect()
 }
 
 fn not_built(what: &str, instead: Option<&str>) -> Diagnostic {
@@ -105,7 +107,7 @@ mod tests {
         assert!(
             explained(&["strata", "docs", "serve"]).expect("known").starts_with("`strata docs serve` is part of dbt")
         );
-        assert!(explained(&["strata", "run", "--defer"]).expect("known").starts_with("`--defer`"));
+        assert!(explained(&["strata", "run", "--empty"]).expect("known").starts_with("`--empty`"));
         assert!(explained(&["strata", "run", "--sample=3 days"]).expect("known").starts_with("`--sample`"));
         assert_eq!(explained(&["strata", "rnu"]), None);
         assert_eq!(explained(&["strata", "run", "--selct"]), None);
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn variables_that_ask_for_nothing_are_fine() {
         let value = |name: &str| match name {
-            "DBT_DEFER" => Some("False".to_owned()),
+            "DBT_SAMPLE" => Some("False".to_owned()),
             "DBT_EMPTY" => Some("1".to_owned()),
             _ => None,
         };

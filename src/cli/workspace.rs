@@ -2,8 +2,9 @@
 
 use super::Context;
 use super::arguments::{ResourceKind, ResourceTypeArguments, SelectionArguments};
-use crate::artifact::{Invocation, read_manifest, read_previous_run, read_sources};
-use crate::compile::Compiler;
+use super::deferral::FormerManifest;
+use crate::artifact::{Invocation, read_previous_run, read_sources};
+use crate::compile::{Compiler, Deferral};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Result};
 use crate::graph::{Freshness, Graph, Indirect, SelectionSpec, Selectors, StateInputs, read_selectors, select};
 use crate::jinja::Engine;
@@ -42,6 +43,9 @@ pub(super) struct Workspace {
     pub(super) engine: Arc<Engine>,
     pub(super) graph: Graph,
     pub(super) invocation: Arc<Invocation>,
+    /// Which references are deferred to another environment.
+    pub(super) deferral: Option<Deferral>,
+    pub(super) former: FormerManifest,
 }
 
 impl Workspace {
@@ -87,6 +91,8 @@ impl Workspace {
             engine: parsed.engine,
             graph,
             invocation: Arc::new(invocation),
+            deferral: None,
+            former: FormerManifest::default(),
         };
         Ok((workspace, warnings))
     }
@@ -156,7 +162,7 @@ impl Workspace {
         let Some(given) = given else { return Ok(StateInputs::default()) };
         // As in dbt, the directory is looked for in the project.
         let directory = context.settings.project_root.join(given);
-        let manifest = read_manifest(&directory)?;
+        let manifest = self.former.take_or_read(&directory)?;
         let run = read_previous_run(&directory)?;
         let sources = read_sources(&directory)?;
         if manifest.is_none() && run.is_none() && sources.is_none() {
@@ -187,6 +193,7 @@ impl Workspace {
     /// A compiler of the project whose messages go to a run's listener.
     pub(super) fn compiler_for(&self, selected: Vec<UniqueId>, listener: &Listener) -> Compiler {
         Compiler::new(&self.project, &self.manifest, &self.engine, selected, listener.messages())
+            .deferring(self.deferral)
     }
 
     /// A selection in the order in which nodes depend on each other.
@@ -252,7 +259,7 @@ fn invocation(context: &Context, project: &Project, options: Map<String, Json>) 
 fn template_flags(options: &Map<String, Json>) -> Map<String, Json> {
     let mut flags: Map<String, Json> =
         options.iter().map(|(name, value)| (name.to_uppercase(), value.clone())).collect();
-    for (name, value) in [("EMPTY", json!(false)), ("DEFER", json!(false)), ("PRINT", json!(true))] {
+    for (name, value) in [("EMPTY", json!(false)), ("PRINT", json!(true))] {
         flags.insert(name.to_owned(), value);
     }
     flags

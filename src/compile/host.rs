@@ -1,16 +1,17 @@
 //! What templates are told while SQL is rendered and run: references resolved against the manifest.
 
 use super::unit_test::{Doubles, Inputs};
-use super::{Compiler, Messages, Surroundings};
+use super::{Compiler, Deferral, Messages, Surroundings};
 use crate::adapter::{Relation, RelationType, Table};
 use crate::diagnostic::{Code, Span, nearest};
-use crate::jinja::host::{Host, HostError, Phase, Session};
+use crate::jinja::host::{Deferred, Host, HostError, Phase, Session};
 use crate::manifest::{Column, ConfigMap, EventWindow, Manifest, Node, NodeConfig, RefCall, SourceCall};
 use crate::name::{Quoting, RelationName, ResourceType, UniqueId, quote_identifier};
 use crate::project::Project;
 use crate::template::SECRET_PREFIX;
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
 use serde_json::Value as Json;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,6 +54,9 @@ pub struct NodeHost {
     /// What stands in for the node's surroundings in a unit test.
     doubles: Option<Arc<Doubles>>,
     messages: Messages,
+    /// Which references may mean another environment's relations.
+    deferral: Option<Deferral>,
+    selected: Arc<FxHashSet<UniqueId>>,
     ephemerals: Mutex<Vec<UniqueId>>,
 }
 
@@ -66,6 +70,8 @@ impl NodeHost {
             surroundings: surroundings.clone(),
             doubles: None,
             messages: Arc::clone(&compiler.messages),
+            deferral: compiler.deferral,
+            selected: Arc::clone(&compiler.is_selected),
             ephemerals: Mutex::default(),
         }
     }
@@ -200,6 +206,17 @@ impl Host for NodeHost {
                 Some("refer to a model, seed or snapshot".to_owned()),
             )),
         }
+    }
+
+    fn deferred(&self, call: &RefCall) -> Option<Deferred> {
+        // What a unit test reads stands in the test.
+        let deferral = self.deferral.filter(|_| self.inputs().is_none())?;
+        let target = self.manifest.find_reference(call, self.package())?;
+        let other = target.defer_relation.as_ref().filter(|_| !target.is_ephemeral())?;
+        Some(Deferred {
+            relation: Relation { name: other.name.clone(), relation_type: None },
+            is_favored: deferral == Deferral::Unselected && !self.selected.contains(&target.unique_id),
+        })
     }
 
     fn source(&self, call: SourceCall) -> Result<Relation, HostError> {

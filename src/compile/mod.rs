@@ -1,6 +1,7 @@
 //! Renders the SQL of nodes: references resolved, ephemeral models as CTEs, translated to the target's dialect.
 
 mod catalog;
+mod deferral;
 mod freshness;
 mod host;
 mod operation;
@@ -8,6 +9,7 @@ mod trace;
 mod unit_test;
 
 pub use catalog::Wanted;
+pub use deferral::Deferral;
 pub use freshness::Collected;
 pub use host::{Message, NodeHost, SourceOverride};
 pub use unit_test::in_own_words;
@@ -22,7 +24,7 @@ use crate::name::{ResourceType, UniqueId};
 use crate::project::Project;
 use crate::sql::{self, Dialect};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value as Json;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -43,9 +45,10 @@ pub struct CompiledNode {
 }
 
 impl CompiledNode {
-    /// A node that has no SQL of its own: a seed.
-    pub fn empty(node: &Node) -> Self {
-        Self { unique_id: node.unique_id.clone(), sql: "".into(), executable: "".into(), ephemerals: vec![], map: None }
+    /// SQL that was not rendered from the node's own text: that of a seed, which has none, or of a clone.
+    pub fn of(node: &Node, sql: Arc<str>) -> Self {
+        let executable = Arc::clone(&sql);
+        Self { unique_id: node.unique_id.clone(), sql, executable, ephemerals: vec![], map: None }
     }
 
     /// Where in the model the part of the executable SQL stands that begins at `offset` and reads `word`. In
@@ -85,6 +88,9 @@ pub struct Compiler {
     /// Templates that look at `graph` share one.
     graph: Value,
     selected: Arc<Vec<UniqueId>>,
+    /// The same, to be looked up; empty where nothing is deferred.
+    is_selected: Arc<FxHashSet<UniqueId>>,
+    deferral: Option<Deferral>,
     ephemerals: Mutex<FxHashMap<UniqueId, Arc<CompiledNode>>>,
 }
 
@@ -135,6 +141,8 @@ impl Compiler {
             messages,
             graph: context::graph_value(manifest),
             selected: Arc::new(selected),
+            is_selected: Arc::default(),
+            deferral: None,
             ephemerals: Mutex::default(),
         }
     }

@@ -252,6 +252,7 @@ impl Compiling<'_> {
         model.resource_type = ResourceType::Model;
         model.name.clone_from(name);
         model.package_name.clone_from(package);
+        model.defer_relation = original.and_then(|node| node.defer_relation.clone());
         let host = self.host(original);
         let values = self.values(NodeContext {
             node: Some(NodeHandle::Single(Arc::new(model))),

@@ -45,6 +45,15 @@ pub struct FailedStatement {
     pub error: DatabaseError,
 }
 
+/// A relation of another environment, to which a `ref()` may be deferred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferred {
+    /// The relation there.
+    pub relation: Relation,
+    /// Whether it is meant even where the node's own relation exists.
+    pub is_favored: bool,
+}
+
 /// The stage behind a render. One host serves one node in one phase.
 pub trait Host: Send + Sync {
     /// Which of the two phases it is.
@@ -55,6 +64,11 @@ pub trait Host: Send + Sync {
 
     /// What `ref()` means. In the parse phase: record it, and answer with any relation.
     fn reference(&self, call: RefCall) -> Result<Relation, HostError>;
+
+    /// What `ref()` may mean instead, where references may be deferred to another environment.
+    fn deferred(&self, _call: &RefCall) -> Option<Deferred> {
+        None
+    }
 
     /// What `source()` means. In the parse phase: record it, and answer with any relation.
     fn source(&self, call: SourceCall) -> Result<Relation, HostError>;

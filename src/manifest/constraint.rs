@@ -67,10 +67,14 @@ impl Constraint {
         shape
     }
 
-    /// Where a foreign key of a node of `package` points to; none if it does not point to a node or source.
+    /// Where a foreign key of a node of `package` points to; none if it does not point to a node or source. As in dbt,
+    /// what lives in another environment is pointed to there.
     pub fn target<'a>(&self, manifest: &'a Manifest, package: &str) -> Option<&'a RelationName> {
         match self.to.as_ref()?.call.as_ref()? {
-            TargetCall::Reference(call) => manifest.find_reference(call, package)?.relation_name.as_ref(),
+            TargetCall::Reference(call) => {
+                let node = manifest.find_reference(call, package)?;
+                node.defer_relation.as_ref().map(|other| &other.name).or(node.relation_name.as_ref())
+            }
             TargetCall::Source(call) => Some(&manifest.find_source(&call.source_name, &call.table_name)?.relation_name),
         }
     }

@@ -1,16 +1,19 @@
 //! The project as data: nodes, sources, macros and how they refer to each other.
 //!
-//! `parse` fills a [`Manifest`], every later stage reads it, none changes it. It never sees a connection.
+//! `parse` fills a [`Manifest`], every later stage reads it, none changes it, but that a command may note where nodes live
+//! in another environment before it does anything else. It never sees a connection.
 
 mod batch;
 mod config;
 mod constraint;
+mod deferral;
 mod node;
 mod unit_test;
 
 pub use batch::{Batch, BatchResults, BatchSize, BatchStep, EventWindow, parse_time};
 pub use config::{ConfigMap, Hook, Materialized, NodeConfig, OnSchemaChange};
 pub use constraint::{Constraint, ConstraintTarget, TargetCall};
+pub use deferral::DeferRelation;
 pub use node::{
     Column, DependsOn, DocBlock, MacroArgument, MacroEntry, Node, RefCall, Source, SourceCall, SourceFreshness,
     TestMetadata,
@@ -22,7 +25,7 @@ use indexmap::IndexMap;
 use std::collections::BTreeMap;
 
 /// Everything that parse found out about a project and its packages.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Manifest {
     /// The root project's name.
     pub project_name: String,

@@ -2,6 +2,7 @@
 
 use super::config::{ConfigMap, NodeConfig};
 use super::constraint::Constraint;
+use super::deferral::DeferRelation;
 use super::unit_test::UnitTest;
 use crate::diagnostic::{SourceFile, Span};
 use crate::name::{RelationName, ResourceType, UniqueId};
@@ -74,6 +75,8 @@ pub struct Node {
     pub version: Option<ModelVersion>,
     /// For operations: the position in its hook list, and `on-run-start` or `on-run-end`.
     pub hook_index: Option<usize>,
+    /// Where it lives in another environment, if the command was told of one.
+    pub defer_relation: Option<Arc<DeferRelation>>,
 }
 
 impl Node {
@@ -347,6 +350,7 @@ impl Node {
             version: None,
             unit_test: None,
             hook_index: None,
+            defer_relation: None,
             package_name: package,
             name,
         }

@@ -182,6 +182,7 @@ pub fn blank(package: &str, kind: ResourceType, name: &str, file: &Arc<SourceFil
         version: None,
         unit_test: None,
         hook_index: None,
+        defer_relation: None,
     }
 }
 

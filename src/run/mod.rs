@@ -2,6 +2,7 @@
 
 mod books;
 mod catalog;
+mod clone;
 pub mod control;
 pub mod event;
 mod extraction;
@@ -23,6 +24,7 @@ mod warehouse_batch;
 mod warehouses;
 
 pub use catalog::{CatalogColumn, CatalogStatistic, CatalogTable, catalog};
+pub use clone::clone;
 pub use extraction::Sources;
 pub use freshness::{Measured, SourceResult, freshness};
 pub use operation::{Operation, run_operation};
@@ -156,6 +158,8 @@ pub struct Run {
     cache: Arc<RelationCache>,
     books: Books,
     plan: Plan,
+    /// Whether nodes are cloned from another environment instead of being built.
+    clones: bool,
     clock: Instant,
     position: AtomicUsize,
     slots: Slots,
@@ -198,6 +202,7 @@ impl Run {
             cache: Arc::default(),
             books,
             plan,
+            clones: false,
             clock,
             position: AtomicUsize::new(0),
         }
@@ -219,6 +224,7 @@ impl Run {
         self.end_lost_sessions(&master, &self.options.lost_sessions);
         master.with_connection(|connection| self.books.open(connection)).map_err(|error| refused(&error))?;
         self.create_schemas(&master)?;
+        self.list_relations(&master)?;
         let hooks = |kind: &str, results: Option<&[NodeResult]>| {
             if with_hooks { hooks::run(self, &master, kind, results) } else { vec![] }
         };
@@ -281,6 +287,17 @@ impl Run {
             found.keep(self.compiler.call_for_relation("create_schema", &schema, &surroundings));
         }
         found.into_result(()).map(|_| ())
+    }
+
+    /// Has what exists listed where nodes will be asked for it in another environment's stead, before they change it.
+    fn list_relations(&self, master: &Arc<WorkerSession>) -> Result<()> {
+        let session = Some(Arc::clone(master) as Arc<dyn Session>);
+        let surroundings = Surroundings { session, ..Surroundings::default() };
+        let nodes = &self.plan.nodes;
+        if self.clones {
+            self.compiler.list_both_sides(nodes, &surroundings)?;
+        }
+        self.compiler.list_deferred(nodes, &surroundings)
     }
 
     /// A new connection for a worker.

@@ -96,6 +96,7 @@ impl<'a> NodeWorker<'a> {
         loop {
             let session = self.session()?;
             let result = match node.resource_type {
+                _ if self.run.clones => self.clone_relation(node, &session, &Try { attempt, step }, progress),
                 ResourceType::Test | ResourceType::UnitTest => self.test(node, &session, progress),
                 _ => self.materialize(node, &session, &Try { attempt, step }, progress),
             };
@@ -177,8 +178,7 @@ impl<'a> NodeWorker<'a> {
         progress: &mut Progress,
     ) -> Result<Success> {
         let run = self.run;
-        session.assign(Some(node.unique_id.clone()), None, None);
-        self.run.comment(session, Some(node), node.unique_id.as_str())?;
+        self.prepare(node, session)?;
         let mut surroundings = Surroundings { batch: now.step, ..self.surroundings(session) };
         let extraction = match node.config.materialized() {
             Materialized::Extract => Some(extraction::fetch(run, node, session, &surroundings)?),
@@ -190,12 +190,12 @@ impl<'a> NodeWorker<'a> {
             _ => None,
         };
         surroundings.seed.clone_from(&seed);
-        session.begin().map_err(|failed| database(node, &failed.error))?;
+        self.begin(node, session)?;
         if let Some(staged) = &extraction {
             staged.load(run, session, &surroundings)?;
         }
         let compiled = match node.resource_type {
-            ResourceType::Seed => CompiledNode::empty(node),
+            ResourceType::Seed => CompiledNode::of(node, "".into()),
             _ => run.compiler.compile(node, &surroundings)?,
         };
         progress.compiled = Some(compiled.clone());
@@ -205,8 +205,8 @@ impl<'a> NodeWorker<'a> {
         let closing = run.books.closing(node, now, extraction.as_ref().filter(|_| carried_out.is_none()));
         session.assign(Some(node.unique_id.clone()), Some(closing), seed.map(|table| loader(run, node, table)));
         session.main_is_carried_out(carried_out);
-        let context = self.call_materialization(node, &compiled, &surroundings)?;
-        session.finish().map_err(|failed| database(node, &failed.error))?;
+        let context = self.call_materialization(node.config.materialized().as_str(), node, &compiled, &surroundings)?;
+        self.finish(node, session)?;
         if let Some(staged) = extraction {
             staged.clean_up()?;
         }
@@ -215,8 +215,26 @@ impl<'a> NodeWorker<'a> {
         Ok(Success { message, response, ..Success::of(Status::Success) })
     }
 
-    fn call_materialization(
+    /// Turns a session to a node.
+    pub(super) fn prepare(&self, node: &Node, session: &Arc<WorkerSession>) -> Result<()> {
+        session.assign(Some(node.unique_id.clone()), None, None);
+        self.run.comment(session, Some(node), node.unique_id.as_str())
+    }
+
+    /// Opens the node's transaction.
+    pub(super) fn begin(&self, node: &Node, session: &WorkerSession) -> Result<()> {
+        Ok(session.begin().map_err(|failed| database(node, &failed.error))?)
+    }
+
+    /// Ends the node's transaction.
+    pub(super) fn finish(&self, node: &Node, session: &WorkerSession) -> Result<()> {
+        Ok(session.finish().map_err(|failed| database(node, &failed.error))?)
+    }
+
+    /// Calls the materialization of that name for a node.
+    pub(super) fn call_materialization(
         &self,
+        word: &str,
         node: &Node,
         compiled: &CompiledNode,
         surroundings: &Surroundings,
@@ -224,15 +242,11 @@ impl<'a> NodeWorker<'a> {
         let compiler = &self.run.compiler;
         let registry = compiler.engine().registry();
         let adapter = self.run.adapter.type_name();
-        let word = node.config.materialized();
-        let Some(definition) = registry.find_materialization(word.as_str(), adapter) else {
+        let Some(definition) = registry.find_materialization(word, adapter) else {
             let known = registry.materializations(adapter);
-            let found = Diagnostic::error(
-                Code::Config,
-                format!("there is no materialization `{}` for {adapter}", word.as_str()),
-            )
-            .at(node.declared_at.clone(), "");
-            let help = match nearest(word.as_str(), known.iter().copied()) {
+            let found = Diagnostic::error(Code::Config, format!("there is no materialization `{word}` for {adapter}"))
+                .at(node.declared_at.clone(), "");
+            let help = match nearest(word, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("materializations: {}", known.join(", ")),
             };
@@ -282,14 +296,13 @@ impl<'a> NodeWorker<'a> {
 
     /// Runs a test of either kind and judges what it found.
     fn test(&self, node: &Node, session: &Arc<WorkerSession>, progress: &mut Progress) -> Result<Success> {
-        session.assign(Some(node.unique_id.clone()), None, None);
-        self.run.comment(session, Some(node), node.unique_id.as_str())?;
+        self.prepare(node, session)?;
         let surroundings = self.surroundings(session);
         let compiled = self.run.compiler.compile(node, &surroundings)?;
         progress.compiled = Some(compiled.clone());
         progress.execute_start = Some(self.run.elapsed());
-        let context = self.call_materialization(node, &compiled, &surroundings)?;
-        session.finish().map_err(|failed| database(node, &failed.error))?;
+        let context = self.call_materialization(node.config.materialized().as_str(), node, &compiled, &surroundings)?;
+        self.finish(node, session)?;
         let (response, table) = crate::jinja::context::main_result(&context).unwrap_or_default();
         let mut verdict = match &node.unit_test {
             Some(test) => unit_test::judge(node, test, &table)?,
@@ -339,7 +352,7 @@ impl Worker for NodeWorker<'_> {
         let compile_start = run.elapsed();
         let mut progress = Progress::default();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            if run.builds_in_batches(node) {
+            if !run.clones && run.builds_in_batches(node) {
                 self.build_in_batches(node, &mut progress)
             } else {
                 self.try_node(node, None, &mut progress)

@@ -187,3 +187,63 @@ fn the_catalog_is_asked_by_relations_and_tells_types_and_statistics() {
     assert_eq!(table["stats"]["row_count"]["value"], 3);
     assert_eq!(catalog["errors"], Json::Null);
 }
+
+#[test]
+fn tables_are_cloned_and_all_else_is_viewed_in_place_of_what_is_there() {
+    let schema = "{% macro generate_schema_name(name, node) %}{{ var('env', 'DEV') }}{% endmacro %}";
+    let project = Project::new("CLONE_DB", &[&SHOP[..], &[("macros/schema.sql", schema)]].concat());
+    project.run(&["build", "--vars", "env: PROD", "--target-path", "prod"]);
+    project.sent();
+    let clone = ["clone", "--state", "prod", "-s", "t", "v", "raw"];
+    project.run(&clone);
+    let made = |sent: Vec<String>| -> Vec<String> {
+        let made = sent.into_iter().filter(|sql| sql.starts_with("create or replace") || sql.starts_with("execute"));
+        made.map(|sql| sql.replace('"', "")).collect()
+    };
+    let tables = [
+        "create or replace transient table clone_db.dev.raw clone clone_db.prod.raw",
+        "create or replace transient table clone_db.dev.t clone clone_db.prod.t",
+    ];
+    let view = "create or replace view clone_db.dev.v as ( select * from clone_db.prod.v );";
+    let mut sent = made(project.sent());
+    sent.sort();
+    assert_eq!(sent, [tables[0], tables[1], view]);
+    let results = fs::read_to_string(project.directory.path().join("target/run_results.json")).expect("results");
+    assert_eq!(results.matches("SUCCESS 1").count(), 6, "messages and responses: {results}");
+    assert_eq!(project.show("select count(*) as n from CLONE_DB.DEV.T"), json!({"N": 3}));
+    project.run(&clone);
+    assert!(made(project.sent()).is_empty(), "what is there stays");
+
+    // A view in the place of the table, which the clone takes without a gap.
+    project.append("models/t.sql", " {{ config(materialized='view') }}");
+    project.run(&["run", "-s", "t"]);
+    project.sent();
+    project.run(&["clone", "--state", "prod", "-s", "t", "--full-refresh"]);
+    let sent = made(project.sent());
+    assert_eq!(sent[0], "create or replace transient table clone_db.dev.t__dbt_new clone clone_db.prod.t");
+    assert!(sent[1].starts_with("execute immediate") && sent[1].contains("rename to clone_db.dev.t"), "{sent:#?}");
+    assert_eq!(project.show("select count(*) as n from CLONE_DB.DEV.T"), json!({"N": 3}));
+}
+
+#[test]
+fn a_reference_is_deferred_by_what_exists_on_the_server() {
+    let schema = "{% macro generate_schema_name(name, node) %}{{ var('env', 'DEV') }}{% endmacro %}";
+    let project = Project::new("DEFER_DB", &[&SHOP[..], &[("macros/schema.sql", schema)]].concat());
+    project.run(&["build", "--vars", "env: PROD", "--target-path", "prod"]);
+    project.sent();
+    project.run(&["run", "-s", "t", "inc", "--defer", "--state", "prod"]);
+    let sent = project.sent();
+    assert_eq!(
+        sent.iter().filter(|sql| sql.starts_with("show objects in") && sql.contains("dev")).count(),
+        1,
+        "{sent:#?}"
+    );
+    let read = |model: &str| {
+        let path = project.directory.path().join(format!("target/compiled/shop/models/{model}.sql"));
+        fs::read_to_string(path).expect("it was compiled").replace('"', "").to_lowercase()
+    };
+    assert!(read("t").contains("from defer_db.prod.v"), "{}", read("t"));
+    project.run(&["run", "-s", "v"]);
+    project.run(&["compile", "-s", "t", "--defer", "--state", "prod"]);
+    assert!(read("t").contains("from defer_db.dev.v"), "{}", read("t"));
+}

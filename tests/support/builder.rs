@@ -226,6 +226,7 @@ fn node(build: &Build<'_>, warehouse: Warehouse) -> Node {
         version: None,
         unit_test: None,
         hook_index: None,
+        defer_relation: None,
     }
 }
 

@@ -98,3 +98,11 @@
   clone {{ defer_relation }}
   {{ 'copy grants' if config.get('copy_grants', false) }}
 {% endmacro %}
+
+{% macro snowflake__publish_clone(existing_relation, target_relation, defer_relation) %}
+  {%- set new_relation = snowflake_relation_to_make(existing_relation, target_relation) -%}
+  {%- call statement('main') -%}
+    {{ create_or_replace_clone(new_relation, defer_relation) }}
+  {%- endcall -%}
+  {%- do snowflake_publish(existing_relation, new_relation, target_relation) -%}
+{% endmacro %}

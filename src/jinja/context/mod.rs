@@ -115,9 +115,10 @@ pub fn shared(settings: &ContextSettings) -> Vec<(&'static str, Value)> {
     let column_class = Value::from_object(column::ColumnClass { warehouse });
     let runtime = runtime_config(settings, target.clone());
     let resolver = |function: Value| Value::from_object(reference::Resolver { function, config: runtime.clone() });
+    let adapter = Arc::new(adapter_object(settings));
     let mut values = functions::functions();
     values.extend([
-        ("ref", resolver(reference::ref_function(warehouse, empty))),
+        ("ref", resolver(reference::ref_function(Arc::clone(&adapter), empty))),
         ("source", resolver(reference::source_function(warehouse, empty))),
         ("var", Value::from_object(reference::Variables)),
         ("env_var", native("env_var", reference::environment_variable)),
@@ -130,7 +131,7 @@ pub fn shared(settings: &ContextSettings) -> Vec<(&'static str, Value)> {
         ("render", native("render", templates::render)),
         ("write", native("write", templates::write)),
         ("load_agate_table", native("load_agate_table", templates::load_agate_table)),
-        ("adapter", adapter_value(settings)),
+        ("adapter", Value::from_dyn_object(adapter)),
         ("api", Record::value("api", [("Relation", relation_class), ("Column", column_class.clone())])),
         ("column", column_class),
         ("target", target.clone()),
@@ -156,7 +157,6 @@ pub fn shared(settings: &ContextSettings) -> Vec<(&'static str, Value)> {
                 Warehouse::Snowflake => "CURRENT_TIMESTAMP()",
             }),
         ),
-        ("defer_relation", none()),
     ]);
     let builtins = Record::value("builtins", values.iter().map(|(name, value)| (*name, value.clone())));
     values.push(("builtins", builtins));
@@ -190,7 +190,7 @@ fn runtime_config(settings: &ContextSettings, credentials: Value) -> Value {
     )
 }
 
-fn adapter_value(settings: &ContextSettings) -> Value {
+fn adapter_object(settings: &ContextSettings) -> adapter::Adapter {
     let Quoting { database, schema, identifier } = settings.quoting;
     let quoting = [("database", database), ("schema", schema), ("identifier", identifier)];
     let config = Record::value(
@@ -203,14 +203,14 @@ fn adapter_value(settings: &ContextSettings) -> Value {
         ],
     );
     let external_root = settings.target.get("external_root").and_then(Json::as_str).unwrap_or(".");
-    Value::from_object(adapter::Adapter {
+    adapter::Adapter {
         warehouse: settings.warehouse,
         quoting: settings.quoting,
         config,
         behavior: Value::from_object(Behavior(settings.behavior.clone())),
         invocation_id: settings.invocation_id.clone(),
         external_root: external_root.to_owned(),
-    })
+    }
 }
 
 fn json_record(name: &'static str, map: &Map<String, Json>) -> Value {
@@ -301,6 +301,7 @@ pub fn node_values(warehouse: Warehouse, context: NodeContext) -> Vec<(&'static 
     values.extend(context.batch.iter().flat_map(batch::batch_hooks));
     values.extend([
         ("this", this_value(warehouse, context.this.as_ref(), node)),
+        ("defer_relation", defer_relation_value(warehouse, node)),
         ("execute", Value::from(context.execute)),
         ("database", Value::from(node.map_or(&context.database, |node| &node.database).clone())),
         ("schema", Value::from(node.map_or(context.schema.as_str(), |node| node.schema.as_str()))),
@@ -348,6 +349,14 @@ fn this_value(warehouse: Warehouse, this: Option<&Relation>, node: Option<&Node>
         crate::name::RelationName::new(node.database.as_deref(), &node.schema, &node.alias, quoting)
     });
     relation_value(warehouse, &Relation { name, relation_type: None })
+}
+
+/// Where the node lives in another environment.
+fn defer_relation_value(warehouse: Warehouse, node: Option<&Node>) -> Value {
+    let other = node.and_then(|node| node.defer_relation.as_ref());
+    other.map_or_else(none, |other| {
+        relation_value(warehouse, &Relation { name: other.name.clone(), relation_type: None })
+    })
 }
 
 fn hooks_value(node: Option<&Node>, key: &str) -> Value {

@@ -205,8 +205,9 @@ pub fn node_json(node: &Node) -> Map<String, Json> {
         "raw_code": &*node.raw_code, "doc_blocks": [],
         "depends_on": {"macros": ids(&node.depends_on.macros), "nodes": ids(&node.depends_on.nodes)},
     }));
+    let defer_relation = node.defer_relation.as_ref().map(|relation| &relation.shape);
     match node.resource_type {
-        ResourceType::Seed => json.extend(object(json!({"root_path": null, "defer_relation": null}))),
+        ResourceType::Seed => json.extend(object(json!({"root_path": null, "defer_relation": defer_relation}))),
         _ => json.extend(object(json!({
             "language": "sql", "contract": pick("contract"), "compiled_path": null, "metrics": [], "functions": [],
             "refs": node.refs.iter().map(|call| {
@@ -217,13 +218,13 @@ pub fn node_json(node: &Node) -> Map<String, Json> {
     }
     match node.resource_type {
         ResourceType::Model => json.extend(object(json!({
-            "access": pick("access"), "defer_relation": null, "deprecation_date": null, "primary_key": [],
+            "access": pick("access"), "defer_relation": defer_relation, "deprecation_date": null, "primary_key": [],
             "constraints": node.constraints.iter().map(Constraint::shape_of_model).collect::<Vec<_>>(),
             "version": node.version.as_ref().map(|version| version.number.json()),
             "latest_version": node.version.as_ref().map(|version| version.latest.json()),
             "time_spine": null, "batch": null,
         }))),
-        ResourceType::Snapshot => json.extend(object(json!({"defer_relation": null}))),
+        ResourceType::Snapshot => json.extend(object(json!({"defer_relation": defer_relation}))),
         _ => {}
     }
     if let Some(test) = &node.test {

@@ -1,5 +1,6 @@
 //! `ref()`, `source()`, `var()`, `env_var()` and `builtins`.
 
+use super::adapter::Adapter;
 use super::external::external_location;
 use super::relation::RelationObject;
 use super::warehouse::Warehouse;
@@ -40,8 +41,9 @@ impl Object for Resolver {
     }
 }
 
-/// `ref()` for this warehouse; under `--empty`, what it gives has no rows.
-pub(super) fn ref_function(warehouse: Warehouse, empty: bool) -> Value {
+/// `ref()` for this warehouse; under `--empty`, what it gives has no rows. The adapter knows what exists.
+pub(super) fn ref_function(adapter: Arc<Adapter>, empty: bool) -> Value {
+    let warehouse = adapter.warehouse;
     native("ref", move |state, mut arguments| {
         let names = arguments.rest();
         let version = arguments.keyword("v").or_else(|| arguments.keyword("version"));
@@ -61,7 +63,12 @@ pub(super) fn ref_function(warehouse: Warehouse, empty: bool) -> Value {
         let context = current(state)?;
         let call = RefCall { package, name, version, span: context.call_site() };
         let window = context.host().window_of_reference(&call);
-        let relation = context.host().reference(call).map_err(host_error)?;
+        let deferred = context.host().deferred(&call);
+        let own = context.host().reference(call).map_err(host_error)?;
+        let relation = match deferred {
+            Some(other) if other.is_favored || !adapter.knows(state, &context, &own.name)? => other.relation,
+            _ => own,
+        };
         Ok(RelationObject::new(warehouse, &relation).limited(empty.then_some(0)).of_window(window).into_value())
     })
 }

@@ -1,6 +1,6 @@
 //! `adapter.*` about relations and schemas, and what is remembered of them.
 
-use super::{Call, list, none};
+use super::{Adapter, Call, list, none};
 use crate::adapter::{Relation, RelationType, Table};
 use crate::diagnostic::Code;
 use crate::jinja::context::conversion::relation_value;
@@ -8,9 +8,10 @@ use crate::jinja::context::relation::RelationObject;
 use crate::jinja::context::warehouse::Warehouse;
 use crate::jinja::context::{failure, failure_with_help};
 use crate::jinja::host::Session;
+use crate::jinja::{Arguments, RenderContext};
 use crate::name::{Quoting, RelationName};
-use minijinja::Error;
 use minijinja::value::Value;
+use minijinja::{Error, State};
 use std::sync::Arc;
 
 /// A schema that is being listed: over when this is dropped, however that comes.
@@ -25,6 +26,25 @@ impl Drop for Listing<'_> {
         if let Some(session) = self.session {
             session.end_listing(self.database, self.schema);
         }
+    }
+}
+
+impl Adapter {
+    /// Whether a relation exists, as `get_relation` tells. Where the command must not ask the warehouse, it is taken to.
+    pub(in crate::jinja::context) fn knows(
+        &self,
+        state: &mut State,
+        context: &Arc<RenderContext>,
+        name: &RelationName,
+    ) -> Result<bool, Error> {
+        if context.host().session().is_none() {
+            return Ok(true);
+        }
+        let method = "get_relation";
+        let context = Arc::clone(context);
+        let mut call = Call { adapter: self, state, context, method, arguments: Arguments::new(method, &[]) };
+        let found = call.find_relation(name.database.as_deref(), name.schema.as_deref(), name.identifier.as_deref())?;
+        Ok(!found.is_none())
     }
 }
 

@@ -258,6 +258,7 @@ impl Stage {
             version: None,
             unit_test: None,
             hook_index: None,
+            defer_relation: None,
         }
     }
 
