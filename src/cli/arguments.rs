@@ -418,19 +418,31 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Arguments, clap::Error> {
-    let command = with_environment(Arguments::command(), variable);
-    let matches = command.try_get_matches_from(arguments)?;
+    let typed: Vec<OsString> = arguments.into_iter().collect();
+    let command = with_environment(Arguments::command(), variable, &typed);
+    let matches = command.try_get_matches_from(typed)?;
     Arguments::from_arg_matches(&matches)
 }
 
-fn with_environment(command: clap::Command, variable: &dyn Fn(&str) -> Option<String>) -> clap::Command {
+fn with_environment(
+    command: clap::Command,
+    variable: &dyn Fn(&str) -> Option<String>,
+    typed: &[OsString],
+) -> clap::Command {
+    // To clap a variable is a flag that is given, which then contradicts the typed `--no-…`.
+    let is_denied = |flag: &clap::Arg| {
+        let denied = |word: &OsString| word.to_str().and_then(|word| word.strip_prefix("--no-")) == flag.get_long();
+        flag.get_long().is_some() && typed.iter().any(denied)
+    };
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let command = command.mut_args(|argument| {
         let Some(name) = argument.get_env().and_then(|name| name.to_str()).map(str::to_owned) else {
             return argument;
         };
         let other = name.replacen("DBT_", "DBT_ENGINE_", 1);
-        if is_set(&name) {
+        if is_denied(&argument) {
+            argument.env(None::<&str>)
+        } else if is_set(&name) {
             argument
         } else if is_set(&other) {
             argument.env(other)
@@ -441,5 +453,5 @@ fn with_environment(command: clap::Command, variable: &dyn Fn(&str) -> Option<St
     let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     verbs
         .into_iter()
-        .fold(command, |command, name| command.mut_subcommand(name, |verb| with_environment(verb, variable)))
+        .fold(command, |command, name| command.mut_subcommand(name, |verb| with_environment(verb, variable, typed)))
 }

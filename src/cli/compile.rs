@@ -12,6 +12,7 @@ use crate::report::Product;
 use crate::run::event::{NodeResult, Status, Timing};
 use crate::sql::Dialect;
 use serde_json::json;
+use std::path::Path;
 
 /// What is compiled unless told otherwise.
 pub(super) const KINDS: &[ResourceType] =
@@ -31,8 +32,8 @@ const ALL: &[ResourceType] = &[
 pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result<Outcome> {
     let introspect = !arguments.no_introspect && arguments.introspect.unwrap_or(true);
     let full_refresh = context.settings.full_refresh(&arguments.full_refresh);
-    let flags = VerbFlags { full_refresh, introspect, ..VerbFlags::default() };
     let state = arguments.selection.state.as_deref();
+    let flags = VerbFlags { full_refresh, introspect, state: state.map(Path::to_owned), ..VerbFlags::default() };
     let workspace = Workspace::open(context, "compile", flags)?.deferring(context, state)?;
     workspace.check_introspection(introspect)?;
     let shown = |compiled: &CompiledNode, name: Option<&str>| {

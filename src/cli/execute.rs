@@ -76,6 +76,7 @@ impl Request {
         let flags = VerbFlags {
             full_refresh: refresh.is_some_and(|given: &FullRefresh| settings.full_refresh(given)),
             store_failures: store.and_then(|given: &StoreFailures| given.store_failures).unwrap_or(false),
+            state: selection.state.clone(),
             introspect: true,
             more: vec![("event_time_start", shown(Batch::start)), ("event_time_end", shown(Batch::end))],
         };

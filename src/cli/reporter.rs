@@ -18,6 +18,7 @@ pub(super) fn make(settings: &Settings, verb: &Verb, scrubber: &Scrubber) -> Arc
             | Verb::Seed(_)
             | Verb::Snapshot(_)
             | Verb::Build(_)
+            | Verb::Clone(_)
             | Verb::Retry(_)
             | Verb::Source(_)
             | Verb::RunOperation(_)

@@ -17,7 +17,7 @@ use crate::run::control::PACKAGE;
 use crate::run::event::Emit;
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The prefix of environment variables that artifacts show.
@@ -30,6 +30,8 @@ pub(super) struct VerbFlags {
     pub(super) full_refresh: bool,
     /// `--store-failures`.
     pub(super) store_failures: bool,
+    /// `--state`.
+    pub(super) state: Option<PathBuf>,
     /// Whether the warehouse may be asked while SQL is compiled.
     pub(super) introspect: bool,
     /// What only this verb has, as `invocation_args_dict` shows it.
@@ -74,6 +76,7 @@ impl Workspace {
         options.insert("full_refresh".to_owned(), json!(flags.full_refresh));
         options.insert("store_failures".to_owned(), json!(flags.store_failures));
         options.insert("introspect".to_owned(), json!(flags.introspect));
+        options.insert("state".to_owned(), json!(flags.state));
         options.extend(flags.more.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let parse_options = ParseOptions {
             flags: template_flags(&options),

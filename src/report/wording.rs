@@ -3,7 +3,7 @@
 use crate::deps::InstalledPackage;
 use crate::manifest::{Manifest, Materialized, Node};
 use crate::name::ResourceType;
-use crate::run::event::{BatchEnd, NodeResult, Status};
+use crate::run::event::{BatchEnd, CLONE_LABEL, NodeResult, Status};
 use std::time::Duration;
 
 /// How a node's end is told.
@@ -19,7 +19,11 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn of(manifest: Option<&Manifest>, label: &str, result: &NodeResult) -> Self {
         let node = node_of(manifest, result);
+        let is_clone = label.split(' ').next() == Some(CLONE_LABEL);
         let subject = match (action(node, result.status), node) {
+            _ if result.did_nothing() => label.to_owned(),
+            (Some(_), _) if is_clone && result.status == Status::Success => format!("created {label}"),
+            (Some(_), _) if is_clone => format!("creating {label}"),
             (_, Some(node)) if node.resource_type == ResourceType::Test => node.name.clone(),
             (_, Some(node)) if node.resource_type == ResourceType::UnitTest => label.to_owned(),
             (Some(action), _) => format!("{action} {label}"),
@@ -27,6 +31,7 @@ impl Ending {
         };
         let word = match result.status {
             Status::Fail if is_source(manifest, result) => "STALE",
+            _ if result.did_nothing() => word(Status::NoOp),
             status => word(status),
         };
         Self { word, subject, detail: detail(manifest, result) }

@@ -2,7 +2,7 @@
 //! no node waits for another.
 
 use super::control::ControlTables;
-use super::event::{NodeResult, Status};
+use super::event::{NOTHING_DONE, NodeResult, Status};
 use super::node::{NodeWorker, Progress, Success, Try};
 use super::session::WorkerSession;
 use super::{Run, Setup, is_run, response_of};
@@ -17,9 +17,6 @@ use std::sync::Arc;
 
 /// The materialization that does it, whatever the node's own is.
 const MATERIALIZATION: &str = "clone";
-
-/// dbt's word for a node of which nothing was to be done.
-const NOTHING_DONE: &str = "No-op";
 
 /// Clones the selected nodes, each on its own. What a node could not do is in its result; an error is what kept the run
 /// from starting.

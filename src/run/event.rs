@@ -90,10 +90,21 @@ pub struct NodeResult {
     pub batches: Option<BatchResults>,
 }
 
+/// dbt's message of a node of which nothing was to be done.
+pub const NOTHING_DONE: &str = "No-op";
+
+/// The first word of the label of a node that is cloned, whatever kind of node it is.
+pub const CLONE_LABEL: &str = "clone";
+
 impl NodeResult {
     /// dbt's name of the thread that ran it.
     pub fn thread_id(&self) -> String {
         if self.thread == 0 { "MainThread".to_owned() } else { format!("Thread-{} (worker)", self.thread) }
+    }
+
+    /// Whether it ended well because there was nothing to do: artifacts say so in the message alone, as dbt's do.
+    pub fn did_nothing(&self) -> bool {
+        self.status == Status::Success && self.message.as_deref() == Some(NOTHING_DONE)
     }
 
     /// What a unit test found: the difference between rows, drawn in several lines. Other messages are one.

@@ -1,6 +1,6 @@
 //! Runs one node on a worker: compile, materialize or test, and say how it ended.
 
-use super::event::{Event, NodeResult, Status, Timing};
+use super::event::{CLONE_LABEL, Event, NodeResult, Status, Timing};
 use super::extraction;
 use super::scheduler::Worker;
 use super::seed::{self, SeedRows};
@@ -346,7 +346,7 @@ impl Worker for NodeWorker<'_> {
             return run.skipped(index, None);
         };
         self.slot = Some(run.slots.take());
-        let label = label(node);
+        let label = if run.clones { clone_label(node) } else { label(node) };
         let position = run.next_position();
         (run.emit)(Event::NodeStarted { unique_id: id.clone(), index: position, label: label.clone() });
         let compile_start = run.elapsed();
@@ -418,6 +418,11 @@ pub fn label(node: &Node) -> String {
         },
         _ => format!("{} {}.{}", kind_of(node), node.schema, node.alias),
     }
+}
+
+/// How a node that is cloned is called: its own kind says nothing of what becomes of it.
+fn clone_label(node: &Node) -> String {
+    format!("{CLONE_LABEL} {}.{}", node.schema, node.alias)
 }
 
 /// Points at the model's own text where the warehouse pointed at the SQL that came of it.
