@@ -109,6 +109,7 @@ impl SeedRows {
             );
             let is_last = self.target.as_ref() == Some(into);
             session.write_whole(&[format!("delete from {into}"), insert], is_last.then_some(count))?;
+            session.wrote(count);
             session.execute(&format!("drop table if exists {}", self.texts), false)?;
             Ok(count)
         }))

@@ -125,6 +125,11 @@ impl WorkerSession {
         self.send("commit").map(drop)
     }
 
+    /// Notes how many rows the node has written, where no answer of the warehouse tells it.
+    pub fn wrote(&self, rows: u64) {
+        self.work().written = Response { rows_affected: Some(rows), ..Response::default() };
+    }
+
     /// Works on the connection itself.
     pub fn with_connection<T>(&self, work: impl FnOnce(&mut dyn Connection) -> T) -> T {
         work(self.connection().as_mut())
@@ -188,8 +193,11 @@ impl WorkerSession {
         match place {
             Place::After => self.send(sql),
             Place::Within(mark) => {
-                let closing = self.work().closing.take();
-                let rows: Vec<String> = closing.map(|closing| closing(None)).unwrap_or_default();
+                let (closing, written) = {
+                    let mut work = self.work();
+                    (work.closing.take(), work.written.rows_affected)
+                };
+                let rows: Vec<String> = closing.map(|closing| closing(written)).unwrap_or_default();
                 self.send(&with_closing(sql, mark, &rows))
             }
             Place::Before(end) => {

@@ -39,6 +39,10 @@ fn rows_replace_rows_in_one_transaction() {
     assert!(sent[delete + 1].starts_with("insert into") && sent[delete + 1].contains("raw__seed"), "{sent:#?}");
     assert!(sent[delete + 2].contains("node_runs") && sent[delete + 3].starts_with("commit"), "{sent:#?}");
     assert!(!sent.iter().any(|sql| sql.starts_with("truncate")), "{sent:#?}");
+    project.run(&["seed", "--full-refresh"]);
+    let sent = project.sent();
+    let taken = sent.iter().find(|sql| sql.starts_with("execute immediate")).expect("a new table takes the place");
+    assert!(taken.contains("node_runs") && taken.contains("'success', 2, "), "{taken}");
 }
 
 #[test]

@@ -46,7 +46,9 @@
   {%- if should_full_refresh() and old_relation is not none and snowflake_makes_seed_table() -%}
     {%- set new_relation = snowflake_new_relation(target_relation) -%}
     {%- do adapter.load_seed(new_relation) -%}
-    {%- do snowflake_publish(old_relation, new_relation, target_relation) -%}
+    {%- call statement('main') -%}
+      {{ snowflake_take_place_sql(old_relation, new_relation, target_relation, with_rows=true) }}
+    {%- endcall -%}
   {%- else -%}
     {%- do adapter.load_seed(this) -%}
   {%- endif -%}
