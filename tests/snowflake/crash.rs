@@ -65,6 +65,16 @@ const INCREMENTAL: Group = Group {
         written("overwritten", "*", "model.crash.overwritten"),
     ],
 };
+/// The same where they are made anew: each by one definition, whose row in the books follows.
+const REBUILT: Group = Group {
+    base: "raw",
+    relations: &[
+        Relation { written_by: None, ..INCREMENTAL.relations[0] },
+        defined("appended"),
+        defined("replaced"),
+        defined("overwritten"),
+    ],
+};
 const HISTORIES: Group = Group {
     base: "raw raw_customers",
     relations: &[
@@ -490,7 +500,7 @@ mod every_statement_of_a_full_refresh {
     #[ignore = "some minutes: cargo test -- --ignored every_statement"]
     fn incremental() {
         for fault in ["hold_after", "gone_after", "gone"] {
-            super::sweep("incremental_again", fault, &super::INCREMENTAL, &["--full-refresh"]);
+            super::sweep("incremental_again", fault, &super::REBUILT, &["--full-refresh"]);
         }
     }
 }
