@@ -9,7 +9,7 @@ use super::marks::{MARK, Mark, collect_marks, markers};
 use super::operators::Operator;
 use super::patch;
 use super::scan::Scan;
-use super::statements::compile_all;
+use super::statements::{Writing, compile_all};
 use crate::diagnostic::{SourceFile, Span};
 use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, parse};
 use minijinja::value::Value;
@@ -253,10 +253,9 @@ pub(super) fn compile_macro(unit: &Arc<Unit>, marked: bool) -> Result<Code<'stat
 
 fn compile_declaration<'s>(unit: &Arc<Unit>, text: &'s str, declared: &ast::Macro<'s>, marks: Vec<Mark>) -> Code<'s> {
     let markers = markers(marks.len());
-    let mut markers = markers.iter();
     let mut generator = CodeGenerator::new("", text);
     default_values(&mut generator, declared);
-    compile_all(&mut generator, &declared.body, &mut markers);
+    compile_all(&mut generator, &declared.body, &mut Writing::with(&markers));
     finish(generator, unit, Some(parameter_names(declared)), &declared.body, marks)
 }
 
@@ -370,7 +369,7 @@ pub(super) fn compile_template(parsed: Parsed<'_>, purpose: Purpose) -> Code<'_>
         && let Some((before, only)) = only_expression(statements)
     {
         let mut generator = CodeGenerator::new("", text);
-        compile_all(&mut generator, before, &mut [].iter());
+        compile_all(&mut generator, before, &mut Writing::with(&[]));
         generator.compile_expr(&only.expr);
         if let Some(name) = conversion(&only.expr) {
             generator.add(Instruction::LoadConst(Value::from(name)));
@@ -385,7 +384,7 @@ pub(super) fn compile_template(parsed: Parsed<'_>, purpose: Purpose) -> Code<'_>
     }
     let markers = markers(marks.len());
     let mut generator = CodeGenerator::new("", text);
-    compile_all(&mut generator, statements, &mut markers.iter());
+    compile_all(&mut generator, statements, &mut Writing::with(&markers));
     finish(generator, unit, None, statements, marks)
 }
 

@@ -5,9 +5,10 @@ use super::native::{Arguments, native};
 use super::range::Range;
 use super::runtime::{is_soft_undefined, soft_undefined};
 use super::value::{self, dict, hashable, invalid, members, none, updates};
-use super::{error, filters, strings};
+use super::{budget, error, filters, strings};
 use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind, ValueOrKwargs};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,12 +27,13 @@ pub(super) fn of_phase(phase: Phase) -> Environment<'static> {
     environment.set_debug(true);
     environment.set_formatter(|output, state, value| {
         let escaped = !matches!(state.auto_escape(), AutoEscape::None) && !value.is_safe();
-        match value.as_str().filter(|_| value.kind() == ValueKind::String) {
-            _ if escaped => output.write_str(&filters::escaped(&value::text(value))),
-            Some(text) => output.write_str(text),
-            None => output.write_str(&value::text(value)),
-        }
-        .map_err(Error::from)
+        let text = match value.as_str().filter(|_| value.kind() == ValueKind::String) {
+            _ if escaped => Cow::Owned(filters::escaped(&value::text(value))),
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(value::text(value)),
+        };
+        budget::write(text.len())?;
+        output.write_str(&text).map_err(Error::from)
     });
     filters::install(&mut environment);
     add_globals(&mut environment);

@@ -140,7 +140,11 @@ impl Object for List {
     fn call_method(self: &Arc<Self>, state: &mut State, method: &str, args: &[Value]) -> Result<Value, Error> {
         let mut arguments = Arguments::new(method, args);
         match method {
-            "append" => self.push(arguments.required("object")?),
+            "append" => {
+                let item = arguments.required("object")?;
+                super::operators::check_length(lock(&self.0).len() + 1)?;
+                self.push(item);
+            }
             "extend" => {
                 let items = super::value::members(&arguments.required("iterable")?)?;
                 super::operators::check_length(items.len().saturating_add(lock(&self.0).len()))?;
@@ -150,6 +154,7 @@ impl Object for List {
                 let index = arguments.integer("index")?;
                 let item = arguments.required("object")?;
                 let mut items = lock(&self.0);
+                super::operators::check_length(items.len() + 1)?;
                 let at = clamp(index, items.len());
                 items.insert(at, item);
             }

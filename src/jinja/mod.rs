@@ -11,6 +11,7 @@
 
 mod body;
 mod bound;
+mod budget;
 mod calls;
 mod comparison;
 pub mod context;

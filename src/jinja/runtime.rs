@@ -1,6 +1,7 @@
 //! What is there while a body runs: its render, its frame, macros as values.
 
 use super::body::{self, Body, CallBlock, Code, NumberedName, Purpose};
+use super::budget::{self, Used};
 use super::definition::MacroDefinition;
 use super::error::{self, at_site, returned_value};
 use super::operators::Operator;
@@ -415,6 +416,10 @@ fn run(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<O
 /// Runs what a call runs. Deep nesting goes on another thread's stack, so that no template can overflow one.
 fn nested<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     let depth = DEPTH.get();
+    if depth == 0 {
+        budget::go_on(Used::default());
+    }
+    budget::call()?;
     if depth >= DEEPEST_CALL {
         return Err(invalid(format!("macros call each other more than {DEEPEST_CALL} levels deep")));
     }
@@ -424,15 +429,19 @@ fn nested<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, 
         DEPTH.set(depth);
         return outcome;
     }
-    std::thread::scope(|scope| {
+    let used = budget::used();
+    let (outcome, used) = std::thread::scope(|scope| {
         let deeper = move || {
             DEPTH.set(depth + 1);
-            work()
+            budget::go_on(used);
+            (work(), budget::used())
         };
         let thread = std::thread::Builder::new().stack_size(STACK_SIZE).spawn_scoped(scope, deeper);
         let thread = thread.map_err(|error| invalid(format!("no thread for a deep macro call: {error}")))?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+        Ok::<_, Error>(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    budget::go_on(used);
+    outcome
 }
 
 fn run_here(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Result<Outcome, Error> {
@@ -444,6 +453,7 @@ fn run_here(environment: &Environment<'_>, code: &Code<'_>, frame: Frame) -> Res
         eval(environment, instructions, root, blocks, &mut output, AutoEscape::None)?.0
     };
     let value = value.filter(|value| value.downcast_object_ref::<FellThrough>().is_none());
+    budget::write(text.len())?;
     Ok((text, value))
 }
 

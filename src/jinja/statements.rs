@@ -4,7 +4,7 @@
 //! - an assignment to several names says in Python's words what does not fit;
 //! - all values of a `{% with %}` are those from outside of it;
 //! - what a `{% set %}` or `{% filter %}` block sets stays inside of it, and a `{% block %}` stands where it is;
-//! - everything that a template writes may have a marker before it.
+//! - everything that a template writes may have a marker before it, and what loops write is counted.
 //!
 //! Expressions and all other statements are left to [`CodeGenerator`].
 
@@ -13,27 +13,39 @@ use minijinja::Value;
 use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast};
 use std::sync::LazyLock;
 
-/// The markers of a template that were not put anywhere yet; empty in everything that is captured or called.
-pub(super) type Markers<'t, 's> = std::slice::Iter<'t, &'s str>;
+/// How statements write.
+pub(super) struct Writing<'t, 's> {
+    /// The markers of a template that were not put anywhere yet; none in everything that is captured or called.
+    markers: std::slice::Iter<'t, &'s str>,
+    /// How many loops are around.
+    loops: usize,
+}
+
+impl<'t, 's> Writing<'t, 's> {
+    /// With these markers, outside of loops.
+    pub fn with(markers: &'t [&'s str]) -> Self {
+        Self { markers: markers.iter(), loops: 0 }
+    }
+}
 
 /// Compiles statements in their order.
 pub(super) fn compile_all<'s>(
     generator: &mut CodeGenerator<'s>,
     statements: &[ast::Stmt<'s>],
-    markers: &mut Markers<'_, 's>,
+    writing: &mut Writing<'_, 's>,
 ) {
     for statement in statements {
-        compile(generator, statement, markers);
+        compile(generator, statement, writing);
     }
 }
 
 /// Compiles statements whose text is captured: it gets no markers.
-fn compile_captured<'s>(generator: &mut CodeGenerator<'s>, statements: &[ast::Stmt<'s>]) {
+fn compile_captured<'s>(generator: &mut CodeGenerator<'s>, statements: &[ast::Stmt<'s>], loops: usize) {
     if let Some(begin) = begin_capture() {
         generator.add(begin);
     }
     generator.add(Instruction::PushWith);
-    compile_all(generator, statements, &mut [].iter());
+    compile_all(generator, statements, &mut Writing { markers: [].iter(), loops });
     generator.add(Instruction::PopFrame);
     generator.add(Instruction::EndCapture);
 }
@@ -55,15 +67,17 @@ fn begin_capture<'s>() -> Option<Instruction<'s>> {
     })
 }
 
-fn compile<'s>(generator: &mut CodeGenerator<'s>, statement: &ast::Stmt<'s>, markers: &mut Markers<'_, 's>) {
+fn compile<'s>(generator: &mut CodeGenerator<'s>, statement: &ast::Stmt<'s>, writing: &mut Writing<'_, 's>) {
     match statement {
         ast::Stmt::ForLoop(inner) => {
             start_loop(generator, inner);
-            compile_all(generator, &inner.body, markers);
+            writing.loops += 1;
+            compile_all(generator, &inner.body, writing);
+            writing.loops -= 1;
             generator.end_for_loop(!inner.else_body.is_empty());
             if !inner.else_body.is_empty() {
                 generator.start_if();
-                compile_all(generator, &inner.else_body, markers);
+                compile_all(generator, &inner.else_body, writing);
                 generator.end_if();
             }
         }
@@ -72,10 +86,10 @@ fn compile<'s>(generator: &mut CodeGenerator<'s>, statement: &ast::Stmt<'s>, mar
             generator.compile_expr(&inner.expr);
             generator.start_if();
             generator.pop_span();
-            compile_all(generator, &inner.true_body, markers);
+            compile_all(generator, &inner.true_body, writing);
             if !inner.false_body.is_empty() {
                 generator.start_else();
-                compile_all(generator, &inner.false_body, markers);
+                compile_all(generator, &inner.false_body, writing);
             }
             generator.end_if();
         }
@@ -84,12 +98,12 @@ fn compile<'s>(generator: &mut CodeGenerator<'s>, statement: &ast::Stmt<'s>, mar
             generator.add(Instruction::PushWith);
             inner.assignments.iter().for_each(|(_, value)| generator.compile_expr(value));
             inner.assignments.iter().rev().for_each(|(target, _)| assign(generator, target));
-            compile_all(generator, &inner.body, markers);
+            compile_all(generator, &inner.body, writing);
             generator.add(Instruction::PopFrame);
         }
         ast::Stmt::Block(inner) => {
             generator.add(Instruction::PushWith);
-            compile_all(generator, &inner.body, markers);
+            compile_all(generator, &inner.body, writing);
             generator.add(Instruction::PopFrame);
         }
         ast::Stmt::Set(inner) => {
@@ -99,7 +113,7 @@ fn compile<'s>(generator: &mut CodeGenerator<'s>, statement: &ast::Stmt<'s>, mar
         }
         ast::Stmt::SetBlock(inner) => {
             generator.set_line_from_span(inner.span());
-            compile_captured(generator, &inner.body);
+            compile_captured(generator, &inner.body, writing.loops);
             inner.filter.iter().for_each(|filter| generator.compile_expr(filter));
             generator.compile_assignment(&inner.target);
         }
@@ -107,26 +121,32 @@ fn compile<'s>(generator: &mut CodeGenerator<'s>, statement: &ast::Stmt<'s>, mar
             generator.set_line_from_span(inner.span());
             generator.compile_expr(&inner.enabled);
             generator.add(Instruction::PushAutoEscape);
-            compile_all(generator, &inner.body, markers);
+            compile_all(generator, &inner.body, writing);
             generator.add(Instruction::PopAutoEscape);
         }
         ast::Stmt::FilterBlock(inner) => {
-            mark(generator, markers);
+            mark(generator, writing);
             generator.set_line_from_span(inner.span());
-            compile_captured(generator, &inner.body);
+            compile_captured(generator, &inner.body, writing.loops);
             generator.compile_expr(&inner.filter);
             generator.add_with_span(Instruction::Emit, inner.filter_span);
         }
+        // What loops write is counted, and instructions that write a text as it is do not count.
+        ast::Stmt::EmitRaw(raw) if writing.loops > 0 => {
+            mark(generator, writing);
+            generator.add_with_span(Instruction::LoadConst(Value::from_safe_string(raw.raw.to_owned())), raw.span());
+            generator.add_with_span(Instruction::Emit, raw.span());
+        }
         ast::Stmt::EmitRaw(_) | ast::Stmt::EmitExpr(_) | ast::Stmt::CallBlock(_) => {
-            mark(generator, markers);
+            mark(generator, writing);
             generator.compile_stmt(statement);
         }
         _ => generator.compile_stmt(statement),
     }
 }
 
-fn mark<'s>(generator: &mut CodeGenerator<'s>, markers: &mut Markers<'_, 's>) {
-    if let Some(marker) = markers.next() {
+fn mark<'s>(generator: &mut CodeGenerator<'s>, writing: &mut Writing<'_, 's>) {
+    if let Some(marker) = writing.markers.next() {
         generator.add(Instruction::EmitRaw(marker));
     }
 }

@@ -228,6 +228,8 @@ fn what_would_never_end_or_fill_the_memory_is_an_error() {
     let long = [
         "{{ endless() }}".to_owned(),
         "{{ range(10 ** 9) | list }}".to_owned(),
+        "{% set x = [1] * 1999990 %}{% for i in x %}{% do x.append(i) %}{% endfor %}".to_owned(),
+        "{% set x = [1] * 1999990 %}{% for i in x %}{% do x.insert(1999990, i) %}{% endfor %}".to_owned(),
         "{% for x in range(10 ** 12) %}{{ x }}{% endfor %}".to_owned(),
         "{{ 'a' * 10 ** 12 }}".to_owned(),
         "{{ [0] * 10 ** 12 }}".to_owned(),
