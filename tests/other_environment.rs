@@ -32,7 +32,7 @@ fn shop() -> Stage {
     );
     stage.write(
         "models/schema.yml",
-        "models:\n  - name: top\n    columns:\n      - {name: n, data_tests: [not_null]}\n",
+        "models:\n  - name: top\n    columns:\n      - {name: n, data_tests: [not_null]}\nunit_tests:\n  - name: takes_all\n    model: big\n    given: [{input: ref('stg'), rows: [{id: 1}]}]\n    expect: {rows: [{id: 1, name: null}]}\n",
     );
     stage.write(
         "snapshots/snap.yml",
@@ -190,6 +190,28 @@ fn what_is_not_there_is_read_from_the_other_environment() {
     let shown =
         defer(&["show", "--quiet", "--output", "json", "--inline", "select count(*) as n from {{ ref('snap') }}"]);
     assert!(shown.stdout.contains("\"n\": 3"), "{}", shown.shown());
+}
+
+#[test]
+fn a_unit_test_takes_the_types_of_its_inputs_from_there() {
+    let stage = shop();
+    let test = ["test", "-s", "takes_all"];
+    assert_eq!(stage.run(&test).code, 1, "there is no table whose columns would be known");
+    well(&stage, &[&test[..], &["--defer", "--state", "prod_state"]].concat());
+    assert!(relations(&stage).is_empty());
+}
+
+#[test]
+fn a_deferred_run_of_what_was_modified_is_retried_as_it_was() {
+    let stage = shop();
+    stage.write("models/stg.sql", "select id, nothing as name from {{ ref('raw') }}\n");
+    let ended = stage.run(&["run", "-s", "state:modified", "--defer", "--state", "prod_state"]);
+    assert_eq!(ended.code, 1, "{}", ended.shown());
+    stage.write("models/stg.sql", "select id, null as name from {{ ref('raw') }}\n");
+    well(&stage, &["retry"]);
+    assert_eq!(results(&stage), ["stg success OK"]);
+    assert_eq!(query(&stage, "select count(name) as n from dev.stg"), json!([{"n": 0}]));
+    assert!(compiled(&stage, "models/stg.sql").contains(r#"from "shop"."prod"."raw""#));
 }
 
 #[test]

@@ -255,5 +255,16 @@ mod tests {
         let former = from_results(run, false);
         assert_eq!(names(&former), ["b"]);
         assert_eq!(former.typed, ["build", "--target", "prod", "--vars", r#"{"a":1}"#, "--full-refresh"]);
+
+        let options =
+            json!({"which": "clone", "state": "prod", "defer": true, "favor_state": false, "defer_state": "x"});
+        let run = PreviousRun {
+            invocation_id: None,
+            generated_at: None,
+            options: options.as_object().cloned().unwrap_or_default(),
+            results: vec![result("a", "error")],
+        };
+        // As in dbt, the directory of `--defer-state` is not taken over.
+        assert_eq!(from_results(run, false).typed, ["clone", "--defer", "--state", "prod"]);
     }
 }

@@ -1,4 +1,5 @@
 //! The verbs that run nodes, as they are typed.
+#![expect(clippy::doc_markdown, reason = "these comments are help texts, shown on terminals as they are")]
 
 use super::selection::{ResourceTypeArguments, SelectionArguments};
 use crate::manifest::parse_time;
@@ -9,7 +10,7 @@ use clap::builder::BoolishValueParser;
 /// `--full-refresh`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FullRefresh {
-    /// Build incremental models, extracts and seeds anew instead of adding to what is there
+    /// Build incremental models, extracts, seeds and clones anew instead of keeping what is there
     #[arg(short, long, env = "DBT_FULL_REFRESH", num_args = 0, default_missing_value = "true", value_parser = BoolishValueParser::new(), help_heading = "Run")]
     pub full_refresh: Option<bool>,
     /// Add to what is there (the default)

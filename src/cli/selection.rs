@@ -1,5 +1,4 @@
 //! Which nodes a verb works on, as it is typed.
-#![expect(clippy::doc_markdown, reason = "these comments are help texts, shown on terminals as they are")]
 
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

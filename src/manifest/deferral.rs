@@ -42,8 +42,9 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Node;
+    use crate::manifest::{Constraint, ConstraintTarget, Node, RefCall, TargetCall};
     use crate::name::Quoting;
+    use crate::project::properties::ConstraintKind;
 
     #[test]
     fn nodes_that_are_here_are_told_where_they_live_there() {
@@ -65,5 +66,27 @@ mod tests {
         assert_eq!(query("model.p.b"), None);
         assert_eq!(query("model.strata.runs"), None);
         assert_eq!(manifest.nodes.len(), 3);
+
+        for name in ["a", "b"] {
+            let packages = BTreeMap::from([("p".to_owned(), format!("model.p.{name}").as_str().into())]);
+            manifest.references.insert(name.to_owned(), packages);
+        }
+        let target = |name: &str| {
+            let call = RefCall { package: None, name: name.to_owned(), version: None, span: None };
+            let to = ConstraintTarget { text: String::new(), call: Some(TargetCall::Reference(call)) };
+            let key = Constraint {
+                kind: ConstraintKind::ForeignKey,
+                name: None,
+                expression: None,
+                columns: vec![],
+                to: Some(to),
+                to_columns: vec![],
+                warn_unenforced: true,
+                warn_unsupported: true,
+            };
+            key.target(&manifest, "p").map(ToString::to_string)
+        };
+        assert_eq!(target("a").as_deref(), Some(r#""db"."prod"."a""#), "keys point there, too");
+        assert_eq!(target("b").as_deref(), Some(r#""main"."b""#));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::control::ControlTables;
 use super::event::{NOTHING_DONE, NodeResult, Status};
-use super::node::{NodeWorker, Progress, Success, Try};
+use super::node::{NodeWorker, Progress, Success, Try, begin, finish};
 use super::session::WorkerSession;
 use super::{Run, Setup, is_run, response_of};
 use crate::compile::CompiledNode;
@@ -40,13 +40,13 @@ impl NodeWorker<'_> {
     ) -> Result<Success> {
         self.prepare(node, session)?;
         let surroundings = self.surroundings(session);
-        self.begin(node, session)?;
+        begin(node, session)?;
         progress.execute_start = Some(self.run.elapsed());
         let source = node.defer_relation.as_ref().map_or_else(String::new, |other| other.query());
         let source = CompiledNode::of(node, source.into());
         session.assign(Some(node.unique_id.clone()), Some(self.run.books.closing(node, now, None)), None);
         let context = self.call_materialization(MATERIALIZATION, node, &source, &surroundings)?;
-        self.finish(node, session)?;
+        finish(node, session)?;
         // Without a statement nothing was done, whatever the transaction around it wrote.
         let response = main_result(&context).map(|_| response_of(&context, session));
         let message = response.as_ref().map_or(NOTHING_DONE, |response| &response.message).to_owned();

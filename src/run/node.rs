@@ -190,7 +190,7 @@ impl<'a> NodeWorker<'a> {
             _ => None,
         };
         surroundings.seed.clone_from(&seed);
-        self.begin(node, session)?;
+        begin(node, session)?;
         if let Some(staged) = &extraction {
             staged.load(run, session, &surroundings)?;
         }
@@ -206,7 +206,7 @@ impl<'a> NodeWorker<'a> {
         session.assign(Some(node.unique_id.clone()), Some(closing), seed.map(|table| loader(run, node, table)));
         session.main_is_carried_out(carried_out);
         let context = self.call_materialization(node.config.materialized().as_str(), node, &compiled, &surroundings)?;
-        self.finish(node, session)?;
+        finish(node, session)?;
         if let Some(staged) = extraction {
             staged.clean_up()?;
         }
@@ -219,16 +219,6 @@ impl<'a> NodeWorker<'a> {
     pub(super) fn prepare(&self, node: &Node, session: &Arc<WorkerSession>) -> Result<()> {
         session.assign(Some(node.unique_id.clone()), None, None);
         self.run.comment(session, Some(node), node.unique_id.as_str())
-    }
-
-    /// Opens the node's transaction.
-    pub(super) fn begin(&self, node: &Node, session: &WorkerSession) -> Result<()> {
-        Ok(session.begin().map_err(|failed| database(node, &failed.error))?)
-    }
-
-    /// Ends the node's transaction.
-    pub(super) fn finish(&self, node: &Node, session: &WorkerSession) -> Result<()> {
-        Ok(session.finish().map_err(|failed| database(node, &failed.error))?)
     }
 
     /// Calls the materialization of that name for a node.
@@ -302,7 +292,7 @@ impl<'a> NodeWorker<'a> {
         progress.compiled = Some(compiled.clone());
         progress.execute_start = Some(self.run.elapsed());
         let context = self.call_materialization(node.config.materialized().as_str(), node, &compiled, &surroundings)?;
-        self.finish(node, session)?;
+        finish(node, session)?;
         let (response, table) = crate::jinja::context::main_result(&context).unwrap_or_default();
         let mut verdict = match &node.unit_test {
             Some(test) => unit_test::judge(node, test, &table)?,
@@ -320,6 +310,16 @@ impl<'a> NodeWorker<'a> {
             diagnostic: verdict.diagnostic,
         })
     }
+}
+
+/// Opens the node's transaction.
+pub(super) fn begin(node: &Node, session: &WorkerSession) -> Result<()> {
+    Ok(session.begin().map_err(|failed| database(node, &failed.error))?)
+}
+
+/// Ends the node's transaction.
+pub(super) fn finish(node: &Node, session: &WorkerSession) -> Result<()> {
+    Ok(session.finish().map_err(|failed| database(node, &failed.error))?)
 }
 
 /// One of several tries of a node, or of one of its batches.
