@@ -191,10 +191,12 @@ fn the_catalog_is_asked_by_relations_and_tells_types_and_statistics() {
 #[test]
 fn tables_are_cloned_and_all_else_is_viewed_in_place_of_what_is_there() {
     let schema = "{% macro generate_schema_name(name, node) %}{{ var('env', 'DEV') }}{% endmacro %}";
-    let project = Project::new("CLONE_DB", &[&SHOP[..], &[("macros/schema.sql", schema)]].concat());
+    let kept = "{{ config(materialized='table', transient=false, copy_grants=true) }} select id from {{ ref('raw') }}";
+    let files = [&SHOP[..], &[("macros/schema.sql", schema), ("models/kept.sql", kept)]].concat();
+    let project = Project::new("CLONE_DB", &files);
     project.run(&["build", "--vars", "env: PROD", "--target-path", "prod"]);
     project.sent();
-    let clone = ["clone", "--state", "prod", "-s", "t", "v", "raw"];
+    let clone = ["clone", "--state", "prod", "-s", "t", "v", "raw", "kept"];
     project.run(&clone);
     let made = |sent: Vec<String>| -> Vec<String> {
         let made = sent.into_iter().filter(|sql| sql.starts_with("create or replace") || sql.starts_with("execute"));
@@ -202,15 +204,16 @@ fn tables_are_cloned_and_all_else_is_viewed_in_place_of_what_is_there() {
         made.map(|sql| sql.split(" /* {").next().unwrap_or_default().replace('"', "")).collect()
     };
     let tables = [
+        "create or replace table clone_db.dev.kept clone clone_db.prod.kept copy grants",
         "create or replace transient table clone_db.dev.raw clone clone_db.prod.raw",
         "create or replace transient table clone_db.dev.t clone clone_db.prod.t",
     ];
     let view = "create or replace view clone_db.dev.v as ( select * from clone_db.prod.v )";
     let mut sent = made(project.sent());
     sent.sort();
-    assert_eq!(sent, [tables[0], tables[1], view]);
+    assert_eq!(sent, [tables[0], tables[1], tables[2], view]);
     let results = fs::read_to_string(project.directory.path().join("target/run_results.json")).expect("results");
-    assert_eq!(results.matches("SUCCESS 1").count(), 6, "messages and responses: {results}");
+    assert_eq!(results.matches("SUCCESS 1").count(), 8, "messages and responses: {results}");
     assert_eq!(project.show("select count(*) as n from CLONE_DB.DEV.T"), json!({"N": 3}));
     project.run(&clone);
     assert!(made(project.sent()).is_empty(), "what is there stays");
@@ -224,6 +227,13 @@ fn tables_are_cloned_and_all_else_is_viewed_in_place_of_what_is_there() {
     assert_eq!(sent[0], "create or replace transient table clone_db.dev.t__dbt_new clone clone_db.prod.t");
     assert!(sent[1].starts_with("execute immediate") && sent[1].contains("rename to clone_db.dev.t"), "{sent:#?}");
     assert_eq!(project.show("select count(*) as n from CLONE_DB.DEV.T"), json!({"N": 3}));
+
+    // What is of the same kind is replaced by one statement.
+    project.sent();
+    project.run(&["clone", "--state", "prod", "-s", "t", "kept", "--full-refresh"]);
+    let mut sent = made(project.sent());
+    sent.sort();
+    assert_eq!(sent, [tables[0], tables[2]]);
 }
 
 #[test]

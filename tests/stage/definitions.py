@@ -14,6 +14,7 @@ CREATED = re.compile(
     rf"^(create\s+(?:or\s+replace\s+)?)((?:\w+\s+)*?)(table|view)\s+((?:if\s+not\s+exists\s+)?)({QUALIFIED})(.*)$",
     OPTIONS,
 )
+CLONED = re.compile(rf"^\s*clone\s+({QUALIFIED})(?:\s+copy\s+grants)?\s*;?$", re.I)
 DROPPED = re.compile(rf"^drop\s+({RELATION_KINDS})\s+((?:if\s+exists\s+)?)({QUALIFIED})\s*(?:cascade|restrict)?\s*;?$", re.I)
 RENAMED = re.compile(rf"^alter\s+({RELATION_KINDS})\s+((?:if\s+exists\s+)?)({QUALIFIED})\s+rename\s+to\s+({QUALIFIED})\s*;?$", re.I)
 SWAPPED = re.compile(rf"^alter\s+table\s+(?:if\s+exists\s+)?({QUALIFIED})\s+swap\s+with\s+({QUALIFIED})\s*;?$", re.I)
@@ -53,6 +54,8 @@ def create(session: Session, found: re.Match[str]) -> Result | None:
         other = "view" if kind.lower() == "table" else "table"
         if exists(session, name, other):
             raise SnowflakeError(2203, "42710", f"SQL compilation error:\nObject '{name.identifier}' already exists as {other.upper()}")
+    if cloned := CLONED.match(rest):
+        rest = rows_of(session, session.name(cloned[1]))
     head_of_rest, query = at_as(rest)
     rest, comment, columns = without_comments(POLICIES.sub("", head_of_rest))
     if "dynamic" in words:
@@ -77,6 +80,13 @@ def create(session: Session, found: re.Match[str]) -> Result | None:
     if comment is not None:
         set_comment(session, f"{kind} {name.quoted()}", comment)
     return result
+
+
+def rows_of(session: Session, original: Name) -> str:
+    """What makes a clone of a table: nobody tells its rows from those of a copy."""
+    if not exists(session, original, "table"):
+        raise SnowflakeError(2003, "42S02", f"SQL compilation error:\nTable '{original.identifier}' does not exist or not authorized.")
+    return f" as select * from {original.quoted()}"
 
 
 def at_as(text: str) -> tuple[str, str]:
