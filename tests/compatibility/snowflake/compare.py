@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Builds the project beside this file twice with dbt and with strata, on the stage, and shows what differs.
+"""Builds the project beside this file twice with dbt and with strata, on the stage, clones it, and shows what differs.
 
     tests/compatibility/snowflake/compare.py [--dbt DBT] [--strata STRATA] [--work DIRECTORY]
 
 DBT is a dbt-core 1.11 with dbt-snowflake 1.10 [dbt], STRATA [strata], DIRECTORY for what is written [a temporary
-one]. In it stay the statements of each tool, day and node. Compared are the statuses of nodes, the contents of tables
-and views after each day, and the statements that change something; differences that explained.py knows are counted by
+one]. In it stay the statements of each tool, step and node. Compared are the statuses of nodes, the contents of tables
+and views after each step, and the statements that change something; differences that explained.py knows are counted by
 their rule. The exit code is 1 where anything else differs.
 """
 
@@ -29,7 +29,9 @@ import explained
 import streams
 
 HERE = pathlib.Path(__file__).resolve().parent
-DAYS = (1, 2)
+CLONE = "clone"
+# The second day has other data; what it leaves is cloned.
+STEPS = ("day_1", "day_2", CLONE)
 
 
 class Stage:
@@ -104,11 +106,18 @@ class Tool:
         for database in (self.database, f"{self.database}_archive"):
             stage.login(database)
 
-    def build(self, day: int) -> dict[str, Any]:
+    def run(self, step: str) -> dict[str, Any]:
+        """Builds the project, or clones into another schema what was built."""
         project = self.directory / "project"
         environment = {**os.environ, "STAGE_PORT": str(self.stage.port), "STAGE_DATABASE": self.database}
-        command = [self.program, "build", "--project-dir", project, "--profiles-dir", project, "--vars", f"day: {day}"]
-        with open(self.directory / f"day_{day}.log", "w") as log:
+        if step == CLONE:
+            shutil.copytree(project / "target", self.directory / "state")
+            environment["STAGE_SCHEMA"] = "cloned"
+            verb = ["clone", "--state", self.directory / "state", "--vars", "day: 2"]
+        else:
+            verb = ["build", "--vars", step.replace("_", ": ")]
+        command = [self.program, *verb, "--project-dir", project, "--profiles-dir", project]
+        with open(self.directory / f"{step}.log", "w") as log:
             subprocess.run(command, env=environment, stdout=log, stderr=log, check=False)
         results = project / "target" / "run_results.json"
         if not results.exists():
@@ -117,7 +126,7 @@ class Tool:
         results.unlink()
         statements = self.stage.control(self.database, statements=True)
         nodes = streams.by_node(statements, self.database)
-        directory = self.directory / f"day_{day}"
+        directory = self.directory / step
         directory.mkdir()
         for node, texts in nodes.items():
             (directory / f"{node or 'none'}.sql").write_text("\n".join(texts) + "\n")
@@ -158,18 +167,18 @@ def main() -> None:
         if arguments.only in (None, name):
             shutil.rmtree(work / name, ignore_errors=True)
             tool = Tool(name, program, work, stage)
-            built[name] = {day: tool.build(day) for day in DAYS}
+            built[name] = {step: tool.run(step) for step in STEPS}
     print(f"statements and logs are in {work}")
     if arguments.only:
-        for day in DAYS:
-            failed = {name: status for name, status in built[arguments.only][day]["statuses"].items() if status not in ("success", "pass")}
-            print(f"day {day}: {len(built[arguments.only][day]['statuses'])} nodes; not successful: {failed}")
+        for step in STEPS:
+            failed = {name: status for name, status in built[arguments.only][step]["statuses"].items() if status not in ("success", "pass")}
+            print(f"{step}: {len(built[arguments.only][step]['statuses'])} nodes; not successful: {failed}")
         return
     count = total = 0
     rules: Counter[str] = Counter()
-    for day in DAYS:
-        theirs, ours = built["dbt"][day], built["strata"][day]
-        print(f"# day {day}")
+    for step in STEPS:
+        theirs, ours = built["dbt"][step], built["strata"][step]
+        print(f"# {step}")
         count += differences("status", ours["statuses"], theirs["statuses"])
         count += differences("contents", ours["contents"], theirs["contents"])
         changing = [{node: streams.written(texts) for node, texts in one["statements"].items()} for one in (ours, theirs)]
@@ -180,7 +189,7 @@ def main() -> None:
         count += differences("statements", *changing)
         total += len(theirs["statuses"])
         asked = [sum(len(texts) for texts in one["statements"].values()) for one in (theirs, ours)]
-        print(f"day {day}: {len(theirs['statuses'])} nodes; dbt sent {asked[0]} statements, strata {asked[1]}")
+        print(f"{step}: {len(theirs['statuses'])} nodes; dbt sent {asked[0]} statements, strata {asked[1]}")
     for name, nodes in sorted(rules.items()):
         print(f"explained: {name} ({nodes} nodes)")
     print(f"{count} other differences in {total} nodes")
