@@ -333,6 +333,8 @@ fn multiply(left: &Value, right: &Value) -> Result<Value, Error> {
         }
         if is_sequence(value) {
             let items: Vec<Value> = value.try_iter()?.collect();
+            // Nothing repeated without end is nothing, at once.
+            let times = if items.is_empty() { 0 } else { times };
             let repeated = (0..times).flat_map(|_| items.iter().cloned());
             return Ok(if value.is_tuple() { tuple(repeated) } else { list(repeated) });
         }

@@ -9,6 +9,9 @@ use minijinja::value::Value;
 /// The most combinations that are made.
 const MOST: usize = 1_000_000;
 
+/// The most items that one combination has: rows of one choice each do not grow in number, only in length.
+const WIDEST: usize = 1_000;
+
 /// The module.
 pub(super) fn module() -> Value {
     let functions = vec![
@@ -73,6 +76,18 @@ fn limited(count: usize) -> Result<(), Error> {
     if count > MOST { Err(invalid(format!("this would make more than {MOST} items"))) } else { Ok(()) }
 }
 
+fn narrow(width: usize) -> Result<(), Error> {
+    if width > WIDEST { Err(invalid(format!("this would make rows of more than {WIDEST} items"))) } else { Ok(()) }
+}
+
+/// A number of items or of repetitions.
+fn count(value: &Value, name: &str) -> Result<usize, Error> {
+    match value.as_i64() {
+        Some(number) => usize::try_from(number).map_err(|_| invalid(format!("{name} must be non-negative"))),
+        None => Err(invalid(format!("{name} must be a whole number"))),
+    }
+}
+
 fn items(value: &Value) -> Result<Vec<Value>, Error> {
     match value.as_str() {
         Some(text) => Ok(text.chars().map(|letter| Value::from(letter.to_string())).collect()),
@@ -123,8 +138,14 @@ fn islice(_state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>) -
 }
 
 fn product(_state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>) -> Result<Value, Error> {
-    let repeat = arguments.keyword("repeat").and_then(|repeat| repeat.as_usize()).unwrap_or(1);
+    let repeat = arguments.keyword("repeat").map_or(Ok(1), |repeat| count(&repeat, "repeat"))?;
     let pools = arguments.rest().iter().map(items).collect::<Result<Vec<_>, _>>()?;
+    // Without this, nothing would be multiplied as often as `repeat` says.
+    if repeat > 0 && pools.iter().any(Vec::is_empty) {
+        return Ok(list(Vec::<Value>::new()));
+    }
+    let repeat = if pools.is_empty() { 0 } else { repeat };
+    narrow(pools.len().saturating_mul(repeat))?;
     let mut rows: Vec<Vec<Value>> = vec![vec![]];
     for pool in std::iter::repeat_n(&pools, repeat).flatten() {
         limited(rows.len().saturating_mul(pool.len()))?;
@@ -147,13 +168,21 @@ enum Choice {
 /// All ways to take `r` items out of a list, in the order of their positions.
 fn choose(mut arguments: Arguments<'_>, choice: Choice) -> Result<Value, Error> {
     let items = items(&arguments.required("iterable")?)?;
-    let length = arguments.optional("r").and_then(|length| length.as_usize());
+    let length = arguments.optional("r").map(|length| count(&length, "r")).transpose()?;
     let length = match (length, choice) {
         (Some(length), _) => length,
         (None, Choice::Permutations) => items.len(),
         (None, _) => return Err(invalid("missing required argument: 'r'")),
     };
     arguments.finish()?;
+    let longest = match choice {
+        Choice::WithReplacement if !items.is_empty() => usize::MAX,
+        _ => items.len(),
+    };
+    if length > longest {
+        return Ok(list(Vec::<Value>::new()));
+    }
+    narrow(length)?;
     let mut rows: Vec<Vec<usize>> = vec![vec![]];
     for _ in 0..length {
         let mut longer = Vec::new();

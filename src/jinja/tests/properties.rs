@@ -193,7 +193,6 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    // `PROPTEST_CASES=10000 cargo test properties` looks longer.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -234,6 +233,13 @@ fn what_would_never_end_or_fill_the_memory_is_an_error() {
         "{{ 'a' * 10 ** 12 }}".to_owned(),
         "{{ [0] * 10 ** 12 }}".to_owned(),
         "{{ 2 ** 10 ** 6 }}".to_owned(),
+        "{{ [] * 9223372036854775807 }}".to_owned(),
+        "{{ 9223372036854775807 * () }}".to_owned(),
+        "{{ modules.itertools.product([], repeat=10 ** 12) | list }}".to_owned(),
+        "{{ modules.itertools.product([1], repeat=10 ** 12) | list }}".to_owned(),
+        "{{ modules.itertools.combinations([], 10 ** 18) | list }}".to_owned(),
+        "{{ modules.itertools.permutations([1, 2], 10 ** 18) | list }}".to_owned(),
+        "{{ modules.itertools.combinations_with_replacement([1], 10 ** 18) | list }}".to_owned(),
         "{{ '%999999999999d' % 1 }}".to_owned(),
         "{{ '%.999999999f' % 1 }}".to_owned(),
         "{{ '%*d' % (10 ** 12, 1) }}".to_owned(),
