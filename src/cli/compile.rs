@@ -12,7 +12,6 @@ use crate::report::Product;
 use crate::run::event::{NodeResult, Status, Timing};
 use crate::sql::Dialect;
 use serde_json::json;
-use std::path::Path;
 
 /// What is compiled unless told otherwise.
 pub(super) const KINDS: &[ResourceType] =
@@ -32,9 +31,9 @@ const ALL: &[ResourceType] = &[
 pub(super) fn compile(context: &Context, arguments: &CompileArguments) -> Result<Outcome> {
     let introspect = !arguments.no_introspect && arguments.introspect.unwrap_or(true);
     let full_refresh = context.settings.full_refresh(&arguments.full_refresh);
-    let state = arguments.selection.state.as_deref();
-    let flags = VerbFlags { full_refresh, introspect, state: state.map(Path::to_owned), ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "compile", flags)?.deferring(context, state)?;
+    let state = arguments.selection.state.clone();
+    let flags = VerbFlags { full_refresh, state, introspect, ..VerbFlags::default() };
+    let workspace = Workspace::open_deferring(context, "compile", flags)?;
     workspace.check_introspection(introspect)?;
     let shown = |compiled: &CompiledNode, name: Option<&str>| {
         let sql = if arguments.translated { &compiled.executable } else { &compiled.sql };

@@ -1,7 +1,7 @@
 //! The other environment, of which `--defer` and `clone` read where nodes live in it.
 
 use super::Context;
-use super::workspace::Workspace;
+use super::workspace::{VerbFlags, Workspace};
 use crate::artifact::{defer_relations, read_manifest};
 use crate::compile::Deferral;
 use crate::diagnostic::{Code, Diagnostic, Result};
@@ -29,6 +29,12 @@ impl FormerManifest {
 }
 
 impl Workspace {
+    /// Reads the project of the settings, and what it needs to know of the environment that references are deferred to.
+    pub(super) fn open_deferring(context: &Context, verb: &str, flags: VerbFlags) -> Result<Self> {
+        let state = flags.state.clone();
+        Self::open(context, verb, flags)?.deferring(context, state.as_deref())
+    }
+
     /// The same, knowing the other environment if references are to be deferred to it. `state` is `--state`.
     pub(super) fn deferring(self, context: &Context, state: Option<&Path>) -> Result<Self> {
         match context.settings.deferral {

@@ -13,15 +13,14 @@ use crate::report::Product;
 use crate::run::{CatalogTable, Listener, Setup, catalog};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Compiles what is selected, and writes `catalog.json` with what the warehouse says of the selected nodes and sources.
 pub(super) fn generate(context: &Context, given: &DocsArguments) -> Result<Outcome> {
     let more = vec![("compile", json!(!given.no_compile)), ("empty_catalog", json!(given.empty_catalog))];
-    let state = given.selection.state.as_deref();
-    let flags = VerbFlags { introspect: true, state: state.map(Path::to_owned), more, ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "generate", flags)?.deferring(context, state)?;
+    let state = given.selection.state.clone();
+    let flags = VerbFlags { introspect: true, state, more, ..VerbFlags::default() };
+    let workspace = Workspace::open_deferring(context, "generate", flags)?;
     let selected = workspace.select(context, &given.selection, &|_| true)?;
     if given.no_compile {
         write_manifest(&workspace.manifest, &workspace.invocation, &[])?;

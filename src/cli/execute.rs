@@ -144,6 +144,7 @@ pub(super) fn execute_selected(
     let order = workspace.ordered(&runnable);
     // First the warehouse: where another run holds it, that run's journal must stay.
     let warehouse = Warehouse::open(&workspace.project, is_translated(workspace, &order))?;
+    // What the former run left is mended in passing: a journal that cannot be read must not keep this one from running.
     let former = read_journal(&workspace.project.target_path).ok().flatten();
     let books = Books::begin(context, workspace, request, &order)?;
     let (lost_sessions, restoring) =

@@ -11,7 +11,6 @@ use crate::manifest::Source;
 use crate::name::{ResourceType, UniqueId};
 use crate::run::{Listener, Setup, SourceResult, freshness as look};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// dbt's behaviour flag: whether the project's hooks run around it.
@@ -19,9 +18,9 @@ const WITH_HOOKS: &str = "source_freshness_run_project_hooks";
 
 /// Looks at the selected sources that have a threshold, and writes `sources.json`.
 pub(super) fn freshness(context: &Context, arguments: &FreshnessArguments) -> Result<Outcome> {
-    let state = arguments.selection.state.as_deref();
-    let flags = VerbFlags { introspect: true, state: state.map(Path::to_owned), ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "freshness", flags)?.deferring(context, state)?;
+    let state = arguments.selection.state.clone();
+    let flags = VerbFlags { introspect: true, state, ..VerbFlags::default() };
+    let workspace = Workspace::open_deferring(context, "freshness", flags)?;
     let selected = workspace.select(context, &arguments.selection, &|kind| kind == ResourceType::Source)?;
     let sources = &workspace.manifest.sources;
     let judged: BTreeSet<UniqueId> =

@@ -15,7 +15,7 @@ use std::fmt;
 pub(super) fn render(context: &Context, arguments: &RenderArguments) -> Result<Outcome> {
     let introspect = !arguments.no_introspect;
     let flags = VerbFlags { introspect, ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "render", flags)?.deferring(context, None)?;
+    let workspace = Workspace::open_deferring(context, "render", flags)?;
     workspace.check_introspection(introspect)?;
     let nodes = chosen(context, &workspace, &arguments.node)?;
     let ids: Vec<UniqueId> = nodes.iter().map(|node| node.unique_id.clone()).collect();

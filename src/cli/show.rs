@@ -13,14 +13,13 @@ use crate::name::{ResourceType, UniqueId};
 use crate::report::{Product, TableFormat, format_table};
 use crate::run::{WorkerSession, show as rows_of};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Shows rows of the selected nodes, or of the query of `--inline`.
 pub(super) fn show(context: &Context, arguments: &ShowArguments) -> Result<Outcome> {
-    let state = arguments.selection.state.as_deref();
-    let flags = VerbFlags { introspect: true, state: state.map(Path::to_owned), ..VerbFlags::default() };
-    let workspace = Workspace::open(context, "show", flags)?.deferring(context, state)?;
+    let state = arguments.selection.state.clone();
+    let flags = VerbFlags { introspect: true, state, ..VerbFlags::default() };
+    let workspace = Workspace::open_deferring(context, "show", flags)?;
     let selected = match &arguments.inline {
         Some(_) => vec![],
         None => chosen(context, &workspace, arguments)?,

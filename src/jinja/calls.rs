@@ -161,8 +161,11 @@ fn add_name(call: &ast::Call<'_>, names: &mut Vec<String>) {
     let name = match &call.expr {
         ast::Expr::Var(variable) => Some(variable.id.to_owned()),
         ast::Expr::GetAttr(attribute) => match &attribute.expr {
-            ast::Expr::Var(owner) if owner.id == "adapter" && attribute.name == "dispatch" => dispatched(&call.args),
-            ast::Expr::Var(owner) => Some(format!("{}.{}", owner.id, attribute.name)),
+            ast::Expr::Var(owner) => match dispatch_of(call) {
+                Some((name, Some(namespace))) => Some(format!("{namespace}.{name}")),
+                Some((name, None)) => Some(name),
+                None => Some(format!("{}.{}", owner.id, attribute.name)),
+            },
             _ => None,
         },
         _ => None,
@@ -170,11 +173,15 @@ fn add_name(call: &ast::Call<'_>, names: &mut Vec<String>) {
     names.extend(name.filter(|name| !names.contains(name)));
 }
 
-/// `name` or `namespace.name` of an `adapter.dispatch(…)` with literal arguments.
-fn dispatched(arguments: &[ast::CallArg<'_>]) -> Option<String> {
+/// The name and the namespace of an `adapter.dispatch(…)` with literal arguments.
+pub(super) fn dispatch_of(call: &ast::Call<'_>) -> Option<(String, Option<String>)> {
+    let ast::Expr::GetAttr(method) = &call.expr else { return None };
+    if !matches!(&method.expr, ast::Expr::Var(owner) if owner.id == "adapter" && method.name == "dispatch") {
+        return None;
+    }
     let literal = |position: usize, keyword: &str| {
         let mut positional = 0;
-        for argument in arguments {
+        for argument in &call.args {
             let value = match argument {
                 ast::CallArg::Pos(value) => {
                     positional += 1;
@@ -189,9 +196,5 @@ fn dispatched(arguments: &[ast::CallArg<'_>]) -> Option<String> {
         }
         None
     };
-    let name = literal(0, "macro_name")?;
-    Some(match literal(1, "macro_namespace") {
-        Some(namespace) => format!("{namespace}.{name}"),
-        None => name,
-    })
+    Some((literal(0, "macro_name")?, literal(1, "macro_namespace")))
 }

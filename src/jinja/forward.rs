@@ -4,6 +4,7 @@
 //!
 //! What such a macro calls is known without running its instructions.
 
+use super::calls::dispatch_of;
 use super::context::is_adapter;
 use super::patch::is_mutable;
 use super::render_context::RenderContext;
@@ -37,13 +38,11 @@ impl Forward {
         let Some(ast::Stmt::EmitExpr(first)) = written.next() else { return None };
         let ast::Expr::Call(call) = only_argument(&first.expr, "return")? else { return None };
         let ast::Expr::Call(dispatch) = &call.expr else { return None };
-        let ast::Expr::GetAttr(method) = &dispatch.expr else { return None };
-        let is_dispatch =
-            matches!(&method.expr, ast::Expr::Var(owner) if owner.id == "adapter" && method.name == "dispatch");
-        if !is_dispatch || parameters.iter().any(|name| matches!(name.as_str(), "adapter" | "return")) {
+        let (name, namespace) = dispatch_of(dispatch)?;
+        let is_whole = dispatch.args.len() == 1 + usize::from(namespace.is_some());
+        if !is_whole || parameters.iter().any(|name| matches!(name.as_str(), "adapter" | "return")) {
             return None;
         }
-        let (name, namespace) = dispatched(&dispatch.args)?;
         let missing = declared.args.len() - declared.defaults.len();
         let defaults = declared.defaults.iter().map(constant).collect::<Option<Vec<_>>>()?;
         let (mut positional, mut keywords) = (vec![], vec![]);
@@ -95,18 +94,6 @@ fn only_argument<'t, 's>(expression: &'t ast::Expr<'s>, function: &str) -> Optio
     let is_it = matches!(&call.expr, ast::Expr::Var(called) if called.id == function);
     match call.args.as_slice() {
         [ast::CallArg::Pos(argument)] if is_it => Some(argument),
-        _ => None,
-    }
-}
-
-/// The name and the namespace of an `adapter.dispatch(…)`.
-fn dispatched(arguments: &[ast::CallArg<'_>]) -> Option<(String, Option<String>)> {
-    let text = |value: &ast::Expr<'_>| constant(value)?.as_str().map(str::to_owned);
-    match arguments {
-        [ast::CallArg::Pos(name)] => Some((text(name)?, None)),
-        [ast::CallArg::Pos(name), ast::CallArg::Pos(namespace) | ast::CallArg::Kwarg("macro_namespace", namespace)] => {
-            Some((text(name)?, Some(text(namespace)?)))
-        }
         _ => None,
     }
 }

@@ -225,11 +225,11 @@ impl Run {
         master.with_connection(|connection| self.books.open(connection)).map_err(|error| refused(&error))?;
         self.create_schemas(&master)?;
         self.list_relations(&master)?;
-        let hooks = |kind: &str, results: Option<&[NodeResult]>| {
-            if with_hooks { hooks::run(self, &master, kind, results) } else { vec![] }
+        let hooks = |session: &Arc<WorkerSession>, kind: &str, results: Option<&[NodeResult]>| {
+            if with_hooks { hooks::run(self, session, kind, results) } else { vec![] }
         };
         let warehouses = Warehouses::resize(self, &master)?;
-        let mut results = hooks(hooks::ON_RUN_START, None);
+        let mut results = hooks(&master, hooks::ON_RUN_START, None);
         // As in dbt, a failing hook keeps the nodes from running only where the project says so.
         let flags = &self.compiler.project().root_package().config;
         let hooks_gate = flags.flag("skip_nodes_if_on_run_start_fails").unwrap_or(false);
@@ -248,10 +248,7 @@ impl Run {
         }
         // A long run may outlive a session that has nothing to do.
         let master = self.still_open(master);
-        let hooks = |kind: &str, results: Option<&[NodeResult]>| {
-            if with_hooks { hooks::run(self, &master, kind, results) } else { vec![] }
-        };
-        let end = hooks(hooks::ON_RUN_END, Some(&results));
+        let end = hooks(&master, hooks::ON_RUN_END, Some(&results));
         results.extend(end);
         warehouses.restore(self, &master);
         let interrupted = self.cancel.is_cancelled();
