@@ -6,7 +6,7 @@
 
 use super::error::syntax_error;
 use super::tokens::{
-    Tag, end_of_type, ends_operand, is_call, is_constant, is_set_block, is_test, string, too_long_chain,
+    Tag, end_of_type, ends_operand, is_call, is_constant, is_set_block, is_test, names_import, string, too_long_chain,
 };
 use crate::diagnostic::{Code, Diagnostic, SourceFile, Span};
 use minijinja::machinery::{Token, Tokenizer};
@@ -212,6 +212,10 @@ impl<'a> Scanner<'a> {
             "do" => {
                 self.do_tag(tag, &whole);
                 Ok(())
+            }
+            "import" if !names_import(tag) => {
+                Err(Diagnostic::error(Code::JinjaSyntax, "this import has no name")
+                    .at(self.span(whole), "`as` and a name must stand last"))
             }
             "set" if tag.iter().any(|(token, _)| matches!(token, Token::Assign)) && !is_set_block(tag) => Ok(()),
             "if" | "for" | "with" | "set" | "filter" | "call" | "autoescape" | "block" => {

@@ -31,6 +31,17 @@ pub(super) fn is_set_block(tag: &Tag<'_>) -> bool {
     })
 }
 
+/// Whether `{% import … %}` ends with a name for what is imported; minijinja's parser takes any expression there.
+pub(super) fn names_import(tag: &Tag<'_>) -> bool {
+    let mut words: Vec<_> = tag.iter().map(|(token, _)| token).collect();
+    words.pop_if(|token| matches!(token, Token::Colon));
+    if let [.., Token::Ident("with" | "without"), Token::Ident("context")] = words.as_slice() {
+        words.truncate(words.len() - 2);
+    }
+    let reserved = ["true", "True", "false", "False", "none", "None"];
+    matches!(words.as_slice(), [.., Token::Ident("as"), Token::Ident(name)] if !reserved.contains(name))
+}
+
 /// The index after a parameter's type that starts at `from`.
 pub(super) fn end_of_type(tag: &Tag<'_>, from: usize) -> usize {
     let mut depth = 0;
