@@ -213,10 +213,8 @@ impl<'a> Scanner<'a> {
                 self.do_tag(tag, &whole);
                 Ok(())
             }
-            "import" if !names_import(tag) => {
-                Err(Diagnostic::error(Code::JinjaSyntax, "this import has no name")
-                    .at(self.span(whole), "`as` and a name must stand last"))
-            }
+            "import" if !names_import(tag) => Err(Diagnostic::error(Code::JinjaSyntax, "this import has no name")
+                .at(self.span(whole), "`as` and a name must stand last")),
             "set" if tag.iter().any(|(token, _)| matches!(token, Token::Assign)) && !is_set_block(tag) => Ok(()),
             "if" | "for" | "with" | "set" | "filter" | "call" | "autoescape" | "block" => {
                 self.open.push(Open { keyword: keyword.to_owned(), tag: whole, block: None, branches: 0 });
