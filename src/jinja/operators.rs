@@ -3,10 +3,9 @@
 use super::comparison;
 use super::range::Range;
 use super::runtime::make_caller;
-use super::value::{as_text, dict, hashable, invalid, list, members, text, tuple, type_name};
+use super::value::{Dict, as_text, dict, hashable, invalid, list, members, text, tuple, type_name};
 use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
-use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -77,10 +76,13 @@ pub(super) enum Operator {
     Convert,
     /// What a called macro gets as `caller`.
     Caller,
+    /// `a.cycle(…)`: minijinja's loops divide by the number of what is given.
+    Cycle,
 }
 
 impl Operator {
-    const ALL: [Self; 21] = [
+    /// In the order of their letters.
+    const ALL: [Self; 22] = [
         Self::List,
         Self::Dict,
         Self::Slice,
@@ -102,32 +104,35 @@ impl Operator {
         Self::Unpack,
         Self::Convert,
         Self::Caller,
+        Self::Cycle,
     ];
 
-    /// The name of its function; no identifier of a template is like it.
+    /// The name of its function; no identifier of a template is like it. The letter is what it is found by: operators
+    /// are looked up more often than anything else.
     pub fn name(self) -> &'static str {
         match self {
-            Self::List => "\u{1}list",
-            Self::Dict => "\u{1}dict",
-            Self::Slice => "\u{1}slice",
-            Self::Add => "\u{1}add",
-            Self::Subtract => "\u{1}subtract",
-            Self::Multiply => "\u{1}multiply",
-            Self::Divide => "\u{1}divide",
-            Self::FloorDivide => "\u{1}floor_divide",
-            Self::Remainder => "\u{1}remainder",
-            Self::Power => "\u{1}power",
-            Self::Concatenate => "\u{1}concatenate",
-            Self::Less => "\u{1}less",
-            Self::LessOrEqual => "\u{1}less_or_equal",
-            Self::Greater => "\u{1}greater",
-            Self::GreaterOrEqual => "\u{1}greater_or_equal",
-            Self::Contains => "\u{1}contains",
-            Self::Negate => "\u{1}negate",
-            Self::Iterate => "\u{1}iterate",
-            Self::Unpack => "\u{1}unpack",
-            Self::Convert => "\u{1}convert",
-            Self::Caller => "\u{1}caller",
+            Self::List => "\u{1}A list",
+            Self::Dict => "\u{1}B dict",
+            Self::Slice => "\u{1}C slice",
+            Self::Add => "\u{1}D add",
+            Self::Subtract => "\u{1}E subtract",
+            Self::Multiply => "\u{1}F multiply",
+            Self::Divide => "\u{1}G divide",
+            Self::FloorDivide => "\u{1}H floor_divide",
+            Self::Remainder => "\u{1}I remainder",
+            Self::Power => "\u{1}J power",
+            Self::Concatenate => "\u{1}K concatenate",
+            Self::Less => "\u{1}L less",
+            Self::LessOrEqual => "\u{1}M less_or_equal",
+            Self::Greater => "\u{1}N greater",
+            Self::GreaterOrEqual => "\u{1}O greater_or_equal",
+            Self::Contains => "\u{1}P contains",
+            Self::Negate => "\u{1}Q negate",
+            Self::Iterate => "\u{1}R iterate",
+            Self::Unpack => "\u{1}S unpack",
+            Self::Convert => "\u{1}T convert",
+            Self::Caller => "\u{1}U caller",
+            Self::Cycle => "\u{1}V cycle",
         }
     }
 
@@ -138,14 +143,13 @@ impl Operator {
 
     /// The function of the operator whose function has this name.
     pub fn named(name: &str) -> Option<Value> {
-        static FUNCTIONS: LazyLock<FxHashMap<&'static str, Value>> = LazyLock::new(|| {
-            let function = |operator: Operator| (operator.name(), Value::from_object(Function(operator)));
-            Operator::ALL.into_iter().map(function).collect()
-        });
-        FUNCTIONS.get(name).cloned()
+        static FUNCTIONS: LazyLock<[Value; Operator::ALL.len()]> =
+            LazyLock::new(|| Operator::ALL.map(|operator| Value::from_object(Function(operator))));
+        let letter = name.as_bytes().get(1)?;
+        FUNCTIONS.get(usize::from(letter.checked_sub(b'A')?)).cloned()
     }
 
-    fn apply(self, state: &State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+    fn apply(self, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         match (self, args) {
             (Self::List, items) => Ok(list(items.iter().cloned())),
             (Self::Dict, items) => {
@@ -170,6 +174,7 @@ impl Operator {
             (Self::Negate, [value]) => negate(value),
             (Self::Iterate, [value]) => iterate(value),
             (Self::Unpack, [value, count]) => unpack(value, count),
+            (Self::Cycle, [value, items @ ..]) => cycle(state, value, items),
             (Self::Convert, [value, filter]) => super::literal::convert(value, &text(filter)),
             _ => Err(invalid(format!("an operator got {} operands", args.len()))),
         }
@@ -191,6 +196,14 @@ impl Object for Function {
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("<operator>")
     }
+}
+
+fn cycle(state: &mut State<'_, '_>, value: &Value, items: &[Value]) -> Result<Value, Error> {
+    let has_depth = || value.get_attr("depth0").is_ok_and(|depth| !depth.is_undefined());
+    if items.is_empty() && value.downcast_object_ref::<Dict>().is_none() && has_depth() {
+        return Err(invalid("no items for cycling given"));
+    }
+    value.call_method(state, "cycle", items)
 }
 
 /// A value that arithmetic takes as a whole number; `True` is 1.
@@ -443,4 +456,18 @@ fn positions(length: usize, from: Option<i64>, to: Option<i64>, step: i64) -> im
         at = at.saturating_add(step);
         Some(position)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operator_is_found_by_its_name() {
+        for operator in Operator::ALL {
+            let found = Operator::named(operator.name()).unwrap();
+            assert_eq!(found.downcast_object_ref::<Function>().unwrap().0, operator);
+        }
+        assert!(Operator::named("\u{1}literal0").is_none());
+    }
 }

@@ -5,6 +5,7 @@
 //! | `CallFunction("return", 1)` | `Return` | `return(x)` ends a macro with a value |
 //! | `BuildList`, `BuildMap`, list and dict constants | calls that make new objects | Python's are mutable |
 //! | arithmetic, comparisons, `in`, `~` and slices | calls of [`Operator`]s | Python's rules and messages |
+//! | `CallMethod("cycle", n)` | a call of [`Operator::Cycle`] | minijinja panics where nothing is given |
 //! | `Emit` of a masked `{% do %}` | `DiscardTop` | its value is not printed |
 //! | `CallFunction("ref", n)` of a node's text | a call that notes its place | diagnostics point at it |
 //! | the closure of a `{% call %}` block | a call that makes a caller | macros run in a state of their own |
@@ -152,6 +153,7 @@ fn replacement<'s>(instruction: &Instruction<'s>, literals: &mut Vec<Value>) -> 
             Some(Instruction::Lookup(numbered(NumberedName::Literal, literals.len() - 1)))
         }
         Instruction::Slice => call(Operator::Slice, 4),
+        Instruction::CallMethod("cycle", count) => Some(Instruction::CallFunction(Operator::Cycle.name(), *count)),
         Instruction::Add => call(Operator::Add, 2),
         Instruction::Sub => call(Operator::Subtract, 2),
         Instruction::Mul => call(Operator::Multiply, 2),

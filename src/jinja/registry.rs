@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
 use indexmap::IndexMap;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{Error, ErrorKind, State};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub(super) type Namespace = FxHashMap<Box<str>, Value>;
 /// Gathers packages and macros; [`RegistryBuilder::build`] makes the [`Registry`].
 #[derive(Debug, Default)]
 pub struct RegistryBuilder {
-    packages: IndexMap<String, Package>,
+    packages: IndexMap<String, Package, FxBuildHasher>,
 }
 
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl RegistryBuilder {
             variants: variants(&spaces, adapter_type),
             root: root.to_owned(),
             adapter_type: adapter_type.to_owned(),
-            dispatch,
+            dispatch: dispatch.into_iter().collect(),
             packages: self.packages,
             internal,
             spaces,
@@ -158,14 +158,14 @@ fn duplicate((first, second): &(Arc<MacroDefinition>, Arc<MacroDefinition>)) -> 
 pub struct Registry {
     root: String,
     adapter_type: String,
-    dispatch: HashMap<String, Vec<String>>,
-    packages: IndexMap<String, Package>,
+    dispatch: FxHashMap<String, Vec<String>>,
+    packages: IndexMap<String, Package, FxBuildHasher>,
     /// The macros of all internal packages, the first package's before the others'.
     internal: Arc<Namespace>,
     spaces: BTreeMap<String, Arc<Namespace>>,
     /// What `adapter.dispatch` can mean, by the name that it is given.
     variants: FxHashMap<Box<str>, Vec<Variant>>,
-    flattened: Mutex<HashMap<String, Arc<Namespace>>>,
+    flattened: Mutex<FxHashMap<String, Arc<Namespace>>>,
 }
 
 impl fmt::Debug for Registry {

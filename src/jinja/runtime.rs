@@ -20,8 +20,8 @@ use std::sync::{Arc, OnceLock};
 const DEEPEST_CALL: usize = 400;
 /// After so many nested calls the next ones run on a thread with a stack of its own.
 const CALLS_PER_STACK: usize = 40;
-/// How many bytes most macros write at most: room for them is made at once.
-const USUAL_TEXT: usize = 128;
+/// How many bytes most macros write, and most joined lists have, at most: room for them is made at once.
+pub(super) const USUAL_TEXT: usize = 128;
 /// The size of such a stack, in bytes.
 const STACK_SIZE: usize = 8 << 20;
 
@@ -58,7 +58,10 @@ impl Frame {
         if name == FRAME {
             return Some(Value::from_dyn_object(Arc::clone(self)));
         }
-        let Some((kind, number)) = NumberedName::read(name) else { return Operator::named(name) };
+        if let Some(operator) = Operator::named(name) {
+            return Some(operator);
+        }
+        let (kind, number) = NumberedName::read(name)?;
         match kind {
             NumberedName::Literal => self.body.literals.get(number).map(fresh),
             NumberedName::Missing => Some(Value::from(self.arguments.get(number)?.is_none())),

@@ -53,6 +53,9 @@ pub fn members(value: &Value) -> Result<Vec<Value>, Error> {
     if value.is_none() {
         return Err(invalid("'NoneType' object is not iterable"));
     }
+    if let Some(list) = value.downcast_object_ref::<List>() {
+        return Ok(list.items());
+    }
     match value.try_iter() {
         Ok(items) => Ok(items.collect()),
         Err(_) => Err(invalid(format!("'{}' object is not iterable", type_name(value)))),

@@ -4,7 +4,7 @@ use super::super::comparison::sorted_by_key;
 use super::super::dict::View;
 use super::super::native::Arguments;
 use super::super::operators::{Operator, check_length, check_size};
-use super::super::runtime::is_soft_undefined;
+use super::super::runtime::{USUAL_TEXT, is_soft_undefined};
 use super::super::value::{as_text, hashable, invalid, list, members, repr, text, tuple, type_name};
 use super::Filter;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, ValueKind};
@@ -276,7 +276,7 @@ fn join(_state: &mut State<'_, '_>, value: Value, mut arguments: Arguments<'_>) 
     let separator = arguments.optional_text("d").unwrap_or_default();
     let attribute = arguments.optional("attribute");
     arguments.finish()?;
-    let mut joined = String::new();
+    let mut joined = String::with_capacity(USUAL_TEXT);
     for (at, item) in members(&value)?.iter().enumerate() {
         if at > 0 {
             joined.push_str(&separator);
