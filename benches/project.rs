@@ -3,8 +3,9 @@
 //! `cargo bench` prints the time a whole project takes; divide by the number of models for the cost of one.
 //!
 //! `render_models` renders 5,000 models, one after the other on one thread, that lean on a package of 500 macros: it
-//! should render more than 6,700 models a second (150 µs of CPU each). `STRATA_BENCH_PACKAGE=<directory of a package>`
-//! puts a further package beside it.
+//! should render more than 6,700 models a second (150 µs of CPU each). Each time begins with macros that were not called
+//! before. `Shared`: models call a macro with arguments that others call it with, too; `Own`: no call is like another.
+//! `STRATA_BENCH_PACKAGE=<directory of a package>` puts a further package beside it.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strata::compile::{Compiler, Surroundings};
 use strata::graph::Graph;
+use strata::manifest::Node;
 use strata::parse::{ParseOptions, Parsed, parse};
 use strata::project::{Environment, LoadOptions, Project, load};
 
@@ -66,7 +68,7 @@ impl Generated {
     }
 
     /// A project whose models lean on a large package.
-    fn with_large_package(models: usize) -> Self {
+    fn with_large_package(models: usize, arguments: Arguments) -> Self {
         let generated = Self::new(models);
         let packages = generated.root().join("dbt_packages");
         write(&packages.join("large/dbt_project.yml"), "name: large\nversion: '1.0'\n");
@@ -78,7 +80,7 @@ impl Generated {
             let width = models / LAYERS.len();
             for number in 0..width {
                 let path = generated.root().join(format!("models/{layer}/{layer}_{number}.sql"));
-                write(&path, &model_with_package(level, number, width));
+                write(&path, &model_with_package(level, number, width, arguments));
             }
         }
         if let Some(package) = further_package() {
@@ -154,16 +156,29 @@ fn package_macro(number: usize) -> String {
     )
 }
 
+/// What the models of [`Generated::with_large_package`] call its macros with.
+#[derive(Debug, Clone, Copy)]
+enum Arguments {
+    /// What other models call them with, too.
+    Shared,
+    /// What no other model calls them with.
+    Own,
+}
+
 /// A model that calls a chain of five macros of the package for each of four columns.
-fn model_with_package(level: usize, number: usize, width: usize) -> String {
+fn model_with_package(level: usize, number: usize, width: usize, arguments: Arguments) -> String {
     let below = LAYERS[level - 1];
+    let table = match arguments {
+        Arguments::Shared => "first".to_owned(),
+        Arguments::Own => format!("first_{below}_{number}"),
+    };
     let other = (number * 7 + 1) % width;
     let called = (number * 13) % (PACKAGE_MACROS / 10) * 10 + 4;
     format!(
-        "{{{{ config(materialized='table', tags=['{below}']) }}}}\n\nwith first as (select * from {{{{ ref('{below}_{number}') }}}}),\n\
-         second as (select * from {{{{ ref('{below}_{other}') }}}})\n\nselect\n    first.id,\n    \
-         {{%- for column in ['name', 'amount', 'city', 'country'] %}}\n    {{{{ large.macro_{called}('first.' ~ column) }}}} as {{{{ column }}}}\
-         {{{{ ',' if not loop.last }}}}\n    {{%- endfor %}}\nfrom first\nleft join second on first.id = second.id\n"
+        "{{{{ config(materialized='table', tags=['{below}']) }}}}\n\nwith {table} as (select * from {{{{ ref('{below}_{number}') }}}}),\n\
+         second as (select * from {{{{ ref('{below}_{other}') }}}})\n\nselect\n    {table}.id,\n    \
+         {{%- for column in ['name', 'amount', 'city', 'country'] %}}\n    {{{{ large.macro_{called}('{table}.' ~ column) }}}} as {{{{ column }}}}\
+         {{{{ ',' if not loop.last }}}}\n    {{%- endfor %}}\nfrom {table}\nleft join second on {table}.id = second.id\n"
     )
 }
 
@@ -226,18 +241,22 @@ fn compile_project(bencher: Bencher, models: usize) {
     bencher.bench(|| compiler.compile_all(&ids, &Surroundings::default()));
 }
 
+fn is_model(node: &&Node) -> bool {
+    node.package_name == "generated" && node.test.is_none()
+}
+
 /// The SQL of 5,000 models that lean on a package of 500 macros, on one thread.
-#[divan::bench(sample_count = 10, sample_size = 1)]
-fn render_models(bencher: Bencher) {
-    let project = Generated::with_large_package(5_000).load();
-    let parsed = parsed(&project);
-    let compiler = Compiler::new(&project, &parsed.manifest, &parsed.engine, vec![], Arc::new(|_, _| ()));
-    let models: Vec<_> = parsed.manifest.nodes.values().filter(|node| node.package_name == "generated").collect();
-    let models: Vec<_> = models.into_iter().filter(|node| node.test.is_none()).collect();
+#[divan::bench(args = [Arguments::Shared, Arguments::Own], sample_count = 10, sample_size = 1)]
+fn render_models(bencher: Bencher, arguments: Arguments) {
+    let project = Generated::with_large_package(5_000, arguments).load();
     let surroundings = Surroundings::default();
-    bencher.counter(ItemsCount::new(models.len())).bench(|| {
-        for model in &models {
-            divan::black_box(compiler.compile(model, &surroundings).expect("a model without errors"));
-        }
-    });
+    bencher
+        .with_inputs(|| parsed(&project))
+        .input_counter(|parsed| ItemsCount::new(parsed.manifest.nodes.values().filter(is_model).count()))
+        .bench_refs(|parsed| {
+            let compiler = Compiler::new(&project, &parsed.manifest, &parsed.engine, vec![], Arc::new(|_, _| ()));
+            for model in parsed.manifest.nodes.values().filter(is_model) {
+                divan::black_box(compiler.compile(model, &surroundings).expect("a model without errors"));
+            }
+        });
 }

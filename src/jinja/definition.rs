@@ -10,6 +10,7 @@ use minijinja::machinery::ast;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A macro, generic test or materialization: where it stands, what it takes, and how to run it.
@@ -37,6 +38,8 @@ pub struct MacroDefinition {
     unit: Arc<Unit>,
     code: OnceLock<Code<'static>>,
     marked_code: OnceLock<Code<'static>>,
+    /// Whether a call has been seen to depend on more than its arguments: then it is not looked for in the memo.
+    depends: AtomicBool,
 }
 
 impl MacroDefinition {
@@ -56,6 +59,16 @@ impl MacroDefinition {
         }
         let code = body::compile_macro(&self.unit, true)?;
         Ok(self.marked_code.get_or_init(|| code))
+    }
+
+    /// Whether its results may be kept.
+    pub(super) fn may_be_kept(&self) -> bool {
+        !self.depends.load(Ordering::Relaxed)
+    }
+
+    /// From now on its results are not kept.
+    pub(super) fn depends(&self) {
+        self.depends.store(true, Ordering::Relaxed);
     }
 
     /// The block as written, what dbt calls `macro_sql`.
@@ -164,6 +177,7 @@ fn define(package: &str, block: &Block, unit: Unit) -> Result<MacroDefinition, D
         unit: Arc::new(unit),
         code: OnceLock::new(),
         marked_code: OnceLock::new(),
+        depends: AtomicBool::new(false),
     })
 }
 

@@ -6,6 +6,7 @@ use super::environment;
 use super::error::{syntax_error, to_diagnostic, word_at};
 use super::host::Phase;
 use super::marks::{FIRST_MARK, MARK};
+use super::memo::Memo;
 use super::registry::Registry;
 use super::render_context::RenderContext;
 use super::runtime::{self, Outcome};
@@ -44,6 +45,8 @@ pub struct Engine {
     shared: FxHashMap<&'static str, Value>,
     run: Environment<'static>,
     parse: Environment<'static>,
+    run_memo: Memo,
+    parse_memo: Memo,
 }
 
 impl fmt::Debug for Engine {
@@ -63,6 +66,8 @@ impl Engine {
             shared: values,
             run: environment::of_phase(Phase::Execute),
             parse: environment::of_phase(Phase::Parse),
+            run_memo: Memo::default(),
+            parse_memo: Memo::default(),
         })
     }
 
@@ -73,6 +78,14 @@ impl Engine {
 
     pub(super) fn shared(&self) -> &FxHashMap<&'static str, Value> {
         &self.shared
+    }
+
+    /// The results of macros in the phase of a render.
+    pub(super) fn memo(&self, context: &RenderContext) -> &Memo {
+        match context.host().phase() {
+            Phase::Parse => &self.parse_memo,
+            Phase::Execute => &self.run_memo,
+        }
     }
 
     fn environment(&self, context: &RenderContext) -> &Environment<'static> {

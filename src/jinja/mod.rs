@@ -29,6 +29,7 @@ mod list;
 mod literal;
 pub mod modules;
 mod marks;
+mod memo;
 mod native;
 mod operators;
 mod overrides;

@@ -4,6 +4,7 @@ use super::body::{self, Body, CallBlock, Code, NumberedName, Purpose};
 use super::budget::{self, Used};
 use super::definition::MacroDefinition;
 use super::error::{self, at_site, returned_value};
+use super::memo::{self, Key, Watch};
 use super::operators::Operator;
 use super::render_context::RenderContext;
 use super::value::{dict, fresh, invalid, tuple};
@@ -107,9 +108,14 @@ impl Object for Frame {
             return Some(values[at].clone());
         }
         if name == "context" {
+            memo::depend();
             return Some(Value::from_dyn_object(Arc::clone(&self.context)));
         }
-        self.context.find(name).or_else(|| self.context.soft_undefined(name))
+        let found = self.context.find(name);
+        if !memo::is_fixed(name, found.as_ref()) {
+            memo::depend();
+        }
+        found.or_else(|| self.context.soft_undefined(name))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -228,9 +234,39 @@ pub(super) fn call_macro(
     context: &Arc<RenderContext>,
     args: &[Value],
 ) -> Result<Value, Error> {
+    let code = if context.trace().is_some() { definition.marked_code()? } else { definition.code()? };
+    let bound = bind(&code.body, &definition.name, args)?;
+    let may_be_kept = definition.may_be_kept() && context.is_plain() && bound.is_named_only();
+    let Some(key) = may_be_kept.then(|| Key::of(definition, context, &bound.arguments)).flatten() else {
+        return evaluate(environment, definition, context, args, bound);
+    };
+    let memo = context.engine().memo(context);
+    if let Some(known) = memo.get(&key) {
+        budget::call()?;
+        budget::write(known.as_str().map_or(0, str::len))?;
+        return Ok(known);
+    }
+    let watch = Watch::start();
+    let result = evaluate(environment, definition, context, args, bound);
+    let is_fixed = watch.end();
+    match &result {
+        Ok(value) if is_fixed => memo.keep(key, value),
+        _ if is_fixed => {}
+        _ => definition.depends(),
+    }
+    result
+}
+
+/// Runs a macro with arguments that are in their places; `args` are those that were given.
+fn evaluate(
+    environment: &Environment<'_>,
+    definition: &Arc<MacroDefinition>,
+    context: &Arc<RenderContext>,
+    args: &[Value],
+    bound: Bound,
+) -> Result<Value, Error> {
     let trace = context.trace();
     let code = if trace.is_some() { definition.marked_code()? } else { definition.code()? };
-    let bound = bind(&code.body, &definition.name, args)?;
     let body = &code.body;
     let failed_at = |failed: Error, span: Span| {
         let absent = absent_argument(body, args, &failed, &span);
@@ -351,6 +387,13 @@ struct Bound {
     caller: Option<Value>,
 }
 
+impl Bound {
+    /// Whether there is nothing but values for the parameters.
+    fn is_named_only(&self) -> bool {
+        self.varargs.is_empty() && self.kwargs.is_none() && self.caller.is_none()
+    }
+}
+
 /// Puts the arguments of a call in their places, with Jinja2's rules and messages.
 fn bind(body: &Body, name: &str, args: &[Value]) -> Result<Bound, Error> {
     let (positional, keywords) = match args.split_last() {
@@ -444,6 +487,8 @@ fn nested<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, 
         Ok::<_, Error>(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     budget::go_on(used);
+    // What the other thread asked for is not known here.
+    memo::depend();
     outcome
 }
 

@@ -321,6 +321,7 @@ fn length(_state: &mut State<'_, '_>, value: Value, _arguments: Arguments<'_>) -
 
 /// Any item of a list; nothing here depends on which.
 fn random(_state: &mut State<'_, '_>, value: Value, _arguments: Arguments<'_>) -> Result<Value, Error> {
+    super::super::memo::depend();
     let items = members(&value)?;
     let number = uuid::Uuid::new_v4().as_u128() % items.len().max(1) as u128;
     Ok(usize::try_from(number).ok().and_then(|at| items.get(at).cloned()).unwrap_or(Value::UNDEFINED))

@@ -7,6 +7,7 @@ mod errors;
 mod instructions;
 mod language;
 mod library;
+mod memo;
 mod properties;
 mod resolution;
 mod traces;
@@ -128,11 +129,14 @@ pub(super) fn context(engine: &Arc<Engine>) -> Arc<RenderContext> {
     context_in(engine, Phase::Execute).0
 }
 
-/// Renders a text as the model `models/m.sql`.
+/// Renders a text as the model `models/m.sql`: twice, for the results of some macros are kept.
 pub(super) fn render(text: &str) -> Result<String, crate::diagnostic::Diagnostic> {
     let engine = engine();
     let template = Template::whole(&file("models/m.sql", text))?;
-    engine.render(&template, &context(&engine)).map(|rendered| rendered.text)
+    let of_node = || engine.render(&template, &context(&engine)).map(|rendered| rendered.text);
+    let (first, second) = (of_node(), of_node());
+    assert_eq!(first.as_ref().ok(), second.as_ref().ok(), "{text}");
+    first
 }
 
 /// The frame of the error that rendering a text gives.
