@@ -241,7 +241,7 @@ fn compile_project(bencher: Bencher, models: usize) {
     bencher.bench(|| compiler.compile_all(&ids, &Surroundings::default()));
 }
 
-fn is_model(node: &&Node) -> bool {
+fn is_model(node: &Node) -> bool {
     node.package_name == "generated" && node.test.is_none()
 }
 
@@ -252,10 +252,10 @@ fn render_models(bencher: Bencher, arguments: Arguments) {
     let surroundings = Surroundings::default();
     bencher
         .with_inputs(|| parsed(&project))
-        .input_counter(|parsed| ItemsCount::new(parsed.manifest.nodes.values().filter(is_model).count()))
+        .input_counter(|parsed| ItemsCount::new(parsed.manifest.nodes.values().filter(|node| is_model(node)).count()))
         .bench_refs(|parsed| {
             let compiler = Compiler::new(&project, &parsed.manifest, &parsed.engine, vec![], Arc::new(|_, _| ()));
-            for model in parsed.manifest.nodes.values().filter(is_model) {
+            for model in parsed.manifest.nodes.values().filter(|node| is_model(node)) {
                 divan::black_box(compiler.compile(model, &surroundings).expect("a model without errors"));
             }
         });

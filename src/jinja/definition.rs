@@ -3,6 +3,7 @@
 use super::body::{self, Code, Unit};
 use super::calls;
 use super::error::syntax_error;
+use super::memo::Worth;
 use super::scan::{Block, BlockKind, scan};
 use crate::diagnostic::{Code as FindingCode, Diagnostic, Diagnostics, SourceFile, Span};
 use crate::name::{ResourceType, UniqueId};
@@ -10,7 +11,6 @@ use minijinja::machinery::ast;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A macro, generic test or materialization: where it stands, what it takes, and how to run it.
@@ -38,8 +38,8 @@ pub struct MacroDefinition {
     unit: Arc<Unit>,
     code: OnceLock<Code<'static>>,
     marked_code: OnceLock<Code<'static>>,
-    /// Whether a call has been seen to depend on more than its arguments: then it is not looked for in the memo.
-    depends: AtomicBool,
+    /// Whether its results are worth keeping.
+    pub(super) worth: Worth,
 }
 
 impl MacroDefinition {
@@ -59,16 +59,6 @@ impl MacroDefinition {
         }
         let code = body::compile_macro(&self.unit, true)?;
         Ok(self.marked_code.get_or_init(|| code))
-    }
-
-    /// Whether its results may be kept.
-    pub(super) fn may_be_kept(&self) -> bool {
-        !self.depends.load(Ordering::Relaxed)
-    }
-
-    /// From now on its results are not kept.
-    pub(super) fn depends(&self) {
-        self.depends.store(true, Ordering::Relaxed);
     }
 
     /// The block as written, what dbt calls `macro_sql`.
@@ -177,7 +167,7 @@ fn define(package: &str, block: &Block, unit: Unit) -> Result<MacroDefinition, D
         unit: Arc::new(unit),
         code: OnceLock::new(),
         marked_code: OnceLock::new(),
-        depends: AtomicBool::new(false),
+        worth: Worth::default(),
     })
 }
 

@@ -11,7 +11,7 @@ use super::render_context::RenderContext;
 use minijinja::value::{Value, ValueKind};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How much is kept in a phase, in bytes; what comes later is calculated each time.
@@ -39,6 +39,41 @@ pub(super) fn is_fixed(name: &str, found: Option<&Value>) -> bool {
     match found {
         Some(value) => is_macro(value) || value.downcast_object_ref::<PackageNamespace>().is_some(),
         None => matches!(name, "loop" | "range" | "dict" | "namespace" | "cycler" | "joiner"),
+    }
+}
+
+/// Whether the results of a macro are worth keeping: not if they depend on more than its arguments, nor if the macro is
+/// hardly ever called with the same ones again.
+pub(super) struct Worth(AtomicI32);
+
+impl Worth {
+    /// So many calls in a row may be like none before.
+    const PATIENCE: i32 = 64;
+    /// What a call that was like another one is worth in such calls.
+    const FOUND: i32 = 4;
+
+    pub fn is_kept(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// A call was like one before.
+    pub fn found(&self) {
+        self.0.fetch_add(Self::FOUND, Ordering::Relaxed);
+    }
+
+    /// A call was like none before; `is_fixed` says whether it depends on its arguments alone.
+    pub fn missed(&self, is_fixed: bool) {
+        if is_fixed {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.0.store(i32::MIN / 2, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for Worth {
+    fn default() -> Self {
+        Self(AtomicI32::new(Self::PATIENCE))
     }
 }
 

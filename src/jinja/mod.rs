@@ -5,9 +5,10 @@
 //! [`host::Host`] that answers `ref`, `source` and the rest. Values that templates see are Python's as far as
 //! templates can tell: see [`value`].
 //!
-//! How it works inside: `scan` (with `tokens`) rewrites tags, `body` (with `marks` and `statements`) compiles what lies between them
-//! with minijinja's own code generator, `patch` changes instructions one for one, `runtime` runs them. Only these,
-//! with `calls`, `forward` and `definition` that read the syntax tree, know minijinja's machinery.
+//! How it works inside: `scan` (with `tokens`) rewrites tags, `body` (with `marks` and `statements`) compiles what lies
+//! between them with minijinja's own code generator, `patch` changes instructions one for one, `runtime` runs them, and
+//! `memo` keeps what need not run again. Only these, with `calls`, `forward` and `definition` that read the syntax tree,
+//! know minijinja's machinery.
 
 mod body;
 mod bound;

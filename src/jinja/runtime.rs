@@ -236,12 +236,13 @@ pub(super) fn call_macro(
 ) -> Result<Value, Error> {
     let code = if context.trace().is_some() { definition.marked_code()? } else { definition.code()? };
     let bound = bind(&code.body, &definition.name, args)?;
-    let may_be_kept = definition.may_be_kept() && context.is_plain() && bound.is_named_only();
+    let may_be_kept = definition.worth.is_kept() && context.is_plain() && bound.is_named_only();
     let Some(key) = may_be_kept.then(|| Key::of(definition, context, &bound.arguments)).flatten() else {
         return evaluate(environment, definition, context, args, bound);
     };
     let memo = context.engine().memo(context);
     if let Some(known) = memo.get(&key) {
+        definition.worth.found();
         budget::call()?;
         budget::write(known.as_str().map_or(0, str::len))?;
         return Ok(known);
@@ -249,10 +250,11 @@ pub(super) fn call_macro(
     let watch = Watch::start();
     let result = evaluate(environment, definition, context, args, bound);
     let is_fixed = watch.end();
-    match &result {
-        Ok(value) if is_fixed => memo.keep(key, value),
-        _ if is_fixed => {}
-        _ => definition.depends(),
+    definition.worth.missed(is_fixed);
+    if let Ok(value) = &result
+        && is_fixed
+    {
+        memo.keep(key, value);
     }
     result
 }

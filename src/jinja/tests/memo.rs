@@ -61,6 +61,16 @@ fn what_may_be_something_else_elsewhere_is_calculated_each_time() {
     assert!((0..200).map(call).any(|text| text != first), "a random item is another one now and then");
 }
 
+#[test]
+fn what_never_comes_again_is_not_kept() {
+    let engine = engine();
+    let is_kept = |argument: i64| is_kept(&engine, "plain", &[Value::from(argument)]);
+    assert!((0..100).all(is_kept), "each of these comes twice");
+    let template = Template::whole(&file("models/m.sql", "{% for i in range(1000, 2000) %}{{ plain(i) }}{% endfor %}"));
+    engine.render(&template.unwrap(), &context(&engine)).unwrap();
+    assert!(!is_kept(1), "of the last thousand calls none was like another");
+}
+
 /// A render for a node called `name`.
 fn context_of(engine: &Arc<Engine>, name: &str) -> Arc<RenderContext> {
     let host = Arc::new(TestHost { phase: Phase::Execute, called: Mutex::default() });
