@@ -33,11 +33,15 @@ pub(super) fn depend() {
     DEPENDS.set(true);
 }
 
-/// Whether a name that a body looks up means the same in every render of a package: a macro, a package, or something
-/// that minijinja makes anew.
-pub(super) fn is_fixed(name: &str, found: Option<&Value>) -> bool {
+/// What an engine has once, and nobody can change.
+const SHARED: [&str; 4] = ["api", "target", "project_name", "dbt_version"];
+
+/// Whether a name that a body looks up means the same in every render of a package: a macro, a package, what the engine
+/// has once, or something that minijinja makes anew.
+pub(super) fn is_fixed(name: &str, found: Option<&Value>, context: &RenderContext) -> bool {
     match found {
-        Some(value) => is_macro(value) || value.downcast_object_ref::<PackageNamespace>().is_some(),
+        Some(value) if is_macro(value) || value.downcast_object_ref::<PackageNamespace>().is_some() => true,
+        Some(_) => SHARED.contains(&name) && !context.is_own(name),
         None => matches!(name, "loop" | "range" | "dict" | "namespace" | "cycler" | "joiner"),
     }
 }

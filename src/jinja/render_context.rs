@@ -128,6 +128,11 @@ impl RenderContext {
         self.own.get(name).or_else(|| self.engine.shared().get(name)).cloned()
     }
 
+    /// Whether a name may mean something else in another render.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.own.contains_key(name)
+    }
+
     /// Whether macros do here what they do in every render of the package, and nobody asks what they wrote.
     pub(super) fn is_plain(&self) -> bool {
         self.overrides.is_empty() && self.trace.get().is_none()

@@ -112,7 +112,7 @@ impl Object for Frame {
             return Some(Value::from_dyn_object(Arc::clone(&self.context)));
         }
         let found = self.context.find(name);
-        if !memo::is_fixed(name, found.as_ref()) {
+        if !memo::is_fixed(name, found.as_ref(), &self.context) {
             memo::depend();
         }
         found.or_else(|| self.context.soft_undefined(name))

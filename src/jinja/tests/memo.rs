@@ -21,9 +21,11 @@ const MACROS: &str = "
 {% macro by_default(a, b=this) %}a long enough text of {{ b }}{% endmacro %}
 {% macro perhaps(a) %}{% if a == 'x' %}{{ this }}{% endif %}long enough a text for this test{% endmacro %}
 {% macro any_of(a) %}{{ ['long enough a text for this', a] | random }}{{ plain(a) }}{% endmacro %}
+{% macro by_version(a) %}long enough a text for this test: {{ dbt_version }}{% endmacro %}
 {% macro unknown(a) %}long enough a text for this test: {{ nobody_knows is defined }}{% endmacro %}
 {% macro listed(a) %}{{ return([a, 'b']) }}{% endmacro %}
 {% macro more() %}long enough a text for this test: {{ varargs }}{% endmacro %}
+{% macro by_target(a) %}long enough a text for this test: {{ target.name }}{% endmacro %}
 {% macro kind(a='none given') %}{{ a | pprint }}{{ a is defined }}{{ a is string }}{{ a is boolean }}{% endmacro %}
 ";
 
@@ -43,7 +45,7 @@ fn is_kept(engine: &Arc<Engine>, name: &str, arguments: &[Value]) -> bool {
 #[test]
 fn what_depends_on_arguments_alone_is_calculated_once() {
     let engine = engine();
-    for name in ["plain", "outer", "handed", "blocked", "made"] {
+    for name in ["plain", "outer", "handed", "blocked", "made", "by_target"] {
         assert!(is_kept(&engine, name, &[Value::from("x")]), "{name}");
     }
 }
@@ -74,18 +76,19 @@ fn what_never_comes_again_is_not_kept() {
 /// A render for a node called `name`.
 fn context_of(engine: &Arc<Engine>, name: &str) -> Arc<RenderContext> {
     let host = Arc::new(TestHost { phase: Phase::Execute, called: Mutex::default() });
-    RenderContext::new(engine, "proj", vec![("this", Value::from(name))], host as Arc<dyn Host>)
+    let own = vec![("this", Value::from(name)), ("dbt_version", Value::from(name))];
+    RenderContext::new(engine, "proj", own, host as Arc<dyn Host>)
 }
 
 #[test]
 fn each_node_gets_its_own() {
     let engine = engine();
     let text = "{{ of_node(1) }}{{ through(1) }}{{ blocked_of_node(1) }}{{ by_context(1) }}{{ by_default(1) }}\
-        {{ perhaps('y') }}{{ perhaps('x') }}";
+        {{ perhaps('y') }}{{ perhaps('x') }}{{ by_version(1) }}";
     let template = Template::whole(&file("models/m.sql", text)).unwrap();
     let of = |name: &str| engine.render(&template, &context_of(&engine, name)).unwrap().text;
     let (first, second) = (of("orders"), of("customers"));
-    assert_eq!(first.matches("orders").count(), 6);
+    assert_eq!(first.matches("orders").count(), 7);
     assert_eq!(first.replace("orders", "customers"), second);
     assert_eq!(of("orders"), first);
 }
