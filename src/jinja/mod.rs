@@ -10,6 +10,7 @@
 //! `memo` keeps what need not run again. Only these, with `calls`, `forward` and `definition` that read the syntax tree,
 //! know minijinja's machinery.
 
+mod binding;
 mod body;
 mod bound;
 mod budget;

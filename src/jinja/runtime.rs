@@ -1,5 +1,6 @@
 //! What is there while a body runs: its render, its frame, macros as values.
 
+use super::binding::{Bound, bind};
 use super::body::{self, Body, CallBlock, Code, NumberedName, Purpose};
 use super::budget::{self, Used};
 use super::definition::MacroDefinition;
@@ -7,8 +8,8 @@ use super::error::{self, at_site, returned_value};
 use super::memo::{self, Key, Watch};
 use super::operators::Operator;
 use super::render_context::RenderContext;
-use super::value::{dict, fresh, invalid, tuple};
-use crate::diagnostic::{Span, nearest};
+use super::value::{fresh, invalid, tuple};
+use crate::diagnostic::Span;
 use minijinja::machinery::{Instructions, eval, make_string_output};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
@@ -238,7 +239,7 @@ pub(super) fn call_macro(
     let bound = bind(&code.body, &definition.name, args)?;
     let may_be_kept = definition.worth.is_kept() && context.is_plain() && bound.is_named_only();
     let Some(key) = may_be_kept.then(|| Key::of(definition, context, &bound.arguments)).flatten() else {
-        return evaluate(environment, definition, context, args, bound);
+        return evaluate(environment, definition, code, context, args, bound);
     };
     let memo = context.engine().memo(context);
     if let Some(known) = memo.get(&key) {
@@ -248,7 +249,7 @@ pub(super) fn call_macro(
         return Ok(known);
     }
     let watch = Watch::start();
-    let result = evaluate(environment, definition, context, args, bound);
+    let result = evaluate(environment, definition, code, context, args, bound);
     let is_fixed = watch.end();
     definition.worth.missed(is_fixed);
     if let Ok(value) = &result
@@ -263,12 +264,11 @@ pub(super) fn call_macro(
 fn evaluate(
     environment: &Environment<'_>,
     definition: &Arc<MacroDefinition>,
+    code: &Code<'_>,
     context: &Arc<RenderContext>,
     args: &[Value],
     bound: Bound,
 ) -> Result<Value, Error> {
-    let trace = context.trace();
-    let code = if trace.is_some() { definition.marked_code()? } else { definition.code()? };
     let body = &code.body;
     let failed_at = |failed: Error, span: Span| {
         let absent = absent_argument(body, args, &failed, &span);
@@ -294,7 +294,7 @@ fn evaluate(
     };
     match run(environment, code, frame) {
         Ok((_, Some(value))) => Ok(value),
-        Ok((text, None)) => Ok(Value::from(match trace {
+        Ok((text, None)) => Ok(Value::from(match context.trace() {
             Some(calls) => calls.bracketed(&format!("{}.{}", definition.package, definition.name), body, &text),
             None => text,
         })),
@@ -379,74 +379,6 @@ impl Object for Caller {
             (_, Some(value)) => Err(error::returned(value)),
         }
     }
-}
-
-/// Arguments of a call, in their places.
-struct Bound {
-    arguments: Vec<Option<Value>>,
-    varargs: Vec<Value>,
-    kwargs: Option<Value>,
-    caller: Option<Value>,
-}
-
-impl Bound {
-    /// Whether there is nothing but values for the parameters.
-    fn is_named_only(&self) -> bool {
-        self.varargs.is_empty() && self.kwargs.is_none() && self.caller.is_none()
-    }
-}
-
-/// Puts the arguments of a call in their places, with Jinja2's rules and messages.
-fn bind(body: &Body, name: &str, args: &[Value]) -> Result<Bound, Error> {
-    let (positional, keywords) = match args.split_last() {
-        Some((last, rest)) if last.is_kwargs() => (rest, Some(last)),
-        _ => (args, None),
-    };
-    let count = body.parameters.len();
-    if positional.len() > count && !body.uses_varargs {
-        return Err(misfit(body, None, format!("macro '{name}' takes not more than {count} argument(s)")));
-    }
-    let mut arguments: Vec<Option<Value>> = Vec::with_capacity(count);
-    arguments.extend(positional.iter().take(count).cloned().map(Some));
-    arguments.resize(count, None);
-    let mut caller = None;
-    let mut rest = Vec::new();
-    for (key, value) in keywords.and_then(super::value::pairs).into_iter().flatten() {
-        let keyword = key.as_str().unwrap_or_default();
-        if let Some(at) = body.parameters.iter().position(|parameter| parameter == keyword) {
-            if arguments[at].is_some() {
-                let message = format!("macro '{name}' got multiple values for argument '{keyword}'");
-                return Err(misfit(body, None, message));
-            }
-            arguments[at] = Some(value);
-        } else if keyword == "caller" && body.uses_caller {
-            caller = Some(value);
-        } else if body.uses_kwargs && keyword != "caller" {
-            rest.push((key, value));
-        } else if keyword == "caller" {
-            return Err(invalid(format!("macro '{name}' was called with a block, but never uses `caller`")));
-        } else {
-            let message = format!("macro '{name}' takes no keyword argument '{keyword}'");
-            return Err(misfit(body, Some(keyword), message));
-        }
-    }
-    let varargs = positional.get(count..).unwrap_or_default().to_vec();
-    let kwargs = body.uses_kwargs.then(|| dict(rest));
-    Ok(Bound { arguments, varargs, kwargs, caller })
-}
-
-/// A call that does not fit the macro, and what the macro takes.
-fn misfit(body: &Body, given: Option<&str>, message: String) -> Error {
-    let known = || body.parameters.iter().map(String::as_str);
-    let takes = match known().collect::<Vec<_>>().join(", ") {
-        none if none.is_empty() => "it takes no arguments".to_owned(),
-        names => format!("it takes {names}"),
-    };
-    let help = match given.and_then(|given| nearest(given, known())) {
-        Some(near) => format!("did you mean `{near}`? {takes}"),
-        None => takes,
-    };
-    error::wrong_call(message, help)
 }
 
 thread_local! {
