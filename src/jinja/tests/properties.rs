@@ -216,6 +216,20 @@ proptest! {
     }
 
     #[test]
+    fn results_that_an_engine_keeps_are_those_of_a_new_one(text in mutated().prop_filter("what is random differs", |text| !text.contains("random"))) {
+        static USED: LazyLock<Arc<Engine>> = LazyLock::new(|| engine_with(&[]));
+        let Ok(template) = Template::whole(&file("models/m.sql", &text)) else { return Ok(()) };
+        for phase in [Phase::Parse, Phase::Execute] {
+            let rendered = |engine: &Arc<Engine>| {
+                engine.render(&template, &context_in(engine, phase).0).ok().map(|rendered| rendered.text)
+            };
+            let (first, again, fresh) = (rendered(&USED), rendered(&USED), rendered(&engine_with(&[])));
+            prop_assert_eq!(&first, &fresh);
+            prop_assert_eq!(&again, &fresh);
+        }
+    }
+
+    #[test]
     fn any_expression_has_a_value_or_a_reason(expression in expression()) {
         renders_or_says_why(&format!("{{% set x = {expression} %}}{{{{ x }}}}{{% for y in [x] %}}{{{{ y }}}}{{% endfor %}}"));
     }
