@@ -43,10 +43,20 @@ impl Template {
 pub struct Engine {
     registry: Registry,
     shared: FxHashMap<&'static str, Value>,
-    run: Environment<'static>,
-    parse: Environment<'static>,
-    run_memo: Memo,
-    parse_memo: Memo,
+    run: OfPhase,
+    parse: OfPhase,
+}
+
+/// What the renders of one phase share.
+struct OfPhase {
+    environment: Environment<'static>,
+    memo: Memo,
+}
+
+impl OfPhase {
+    fn new(phase: Phase) -> Self {
+        Self { environment: environment::of_phase(phase), memo: Memo::default() }
+    }
 }
 
 impl fmt::Debug for Engine {
@@ -64,10 +74,8 @@ impl Engine {
         Arc::new(Self {
             registry,
             shared: values,
-            run: environment::of_phase(Phase::Execute),
-            parse: environment::of_phase(Phase::Parse),
-            run_memo: Memo::default(),
-            parse_memo: Memo::default(),
+            run: OfPhase::new(Phase::Execute),
+            parse: OfPhase::new(Phase::Parse),
         })
     }
 
@@ -80,19 +88,20 @@ impl Engine {
         &self.shared
     }
 
-    /// The results of macros in the phase of a render.
-    pub(super) fn memo(&self, context: &RenderContext) -> &Memo {
-        match context.host().phase() {
-            Phase::Parse => &self.parse_memo,
-            Phase::Execute => &self.run_memo,
-        }
-    }
-
-    fn environment(&self, context: &RenderContext) -> &Environment<'static> {
+    fn of_phase(&self, context: &RenderContext) -> &OfPhase {
         match context.host().phase() {
             Phase::Parse => &self.parse,
             Phase::Execute => &self.run,
         }
+    }
+
+    /// The results of macros that are kept for the phase of a render.
+    pub(super) fn memo(&self, context: &RenderContext) -> &Memo {
+        &self.of_phase(context).memo
+    }
+
+    fn environment(&self, context: &RenderContext) -> &Environment<'static> {
+        &self.of_phase(context).environment
     }
 
     /// The text of a template. In [`Phase::Execute`] the result knows where each part of the text comes from.

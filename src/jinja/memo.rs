@@ -1,13 +1,14 @@
 //! Results of macros that depend on nothing but their arguments: an engine calculates them once for all renders.
 //!
 //! Whether a call is such a one is seen while it runs. What comes from outside of the macros and may be something else
-//! for another node or another run (`target`, `ref`, `execute`, `adapter`, a random item) calls [`depend`]. A call
-//! during which nothing did so gives the same wherever it stands, for the macros of an engine stay the same. Only plain
-//! arguments and plain results are kept, which nobody can change.
+//! in another render (`this`, `ref`, `execute`, `adapter`, a random item) calls [`depend`]. A call during which nothing
+//! did so gives the same wherever it stands, for the macros of an engine stay the same. Only plain arguments and plain
+//! results are kept, which nobody can change.
 
 use super::definition::MacroDefinition;
-use super::registry::{PackageNamespace, is_macro};
+use super::registry::PackageNamespace;
 use super::render_context::RenderContext;
+use super::runtime::MacroValue;
 use minijinja::value::{Value, ValueKind};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
@@ -39,9 +40,10 @@ const SHARED: [&str; 4] = ["api", "target", "project_name", "dbt_version"];
 /// Whether a name that a body looks up means the same in every render of a package: a macro, a package, what the engine
 /// has once, or something that minijinja makes anew.
 pub(super) fn is_fixed(name: &str, found: Option<&Value>, context: &RenderContext) -> bool {
+    let is_macro = |value: &Value| value.downcast_object_ref::<MacroValue>().is_some();
+    let is_package = |value: &Value| value.downcast_object_ref::<PackageNamespace>().is_some();
     match found {
-        Some(value) if is_macro(value) || value.downcast_object_ref::<PackageNamespace>().is_some() => true,
-        Some(_) => SHARED.contains(&name) && !context.is_own(name),
+        Some(value) => is_macro(value) || is_package(value) || SHARED.contains(&name) && !context.is_own(name),
         None => matches!(name, "loop" | "range" | "dict" | "namespace" | "cycler" | "joiner"),
     }
 }
@@ -55,6 +57,8 @@ impl Worth {
     const PATIENCE: i32 = 64;
     /// What a call that was like another one is worth in such calls.
     const FOUND: i32 = 4;
+    /// More is not counted: threads that call the same macro would wait for each other to count.
+    const ENOUGH: i32 = 1024;
 
     pub fn is_kept(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
@@ -62,7 +66,9 @@ impl Worth {
 
     /// A call was like one before.
     pub fn found(&self) {
-        self.0.fetch_add(Self::FOUND, Ordering::Relaxed);
+        if self.0.load(Ordering::Relaxed) < Self::ENOUGH {
+            self.0.fetch_add(Self::FOUND, Ordering::Relaxed);
+        }
     }
 
     /// A call was like none before; `is_fixed` says whether it depends on its arguments alone.

@@ -198,6 +198,7 @@ impl Object for Function {
     }
 }
 
+/// `a.cycle(…)` of whatever has one. A loop, whose type minijinja keeps to itself, is known by its depth.
 fn cycle(state: &mut State<'_, '_>, value: &Value, items: &[Value]) -> Result<Value, Error> {
     let has_depth = || value.get_attr("depth0").is_ok_and(|depth| !depth.is_undefined());
     if items.is_empty() && value.downcast_object_ref::<Dict>().is_none() && has_depth() {

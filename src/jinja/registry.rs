@@ -431,11 +431,6 @@ pub fn definition_of(value: &Value) -> Option<Arc<MacroDefinition>> {
     value.downcast_object_ref::<MacroValue>().map(|found| Arc::clone(&found.0))
 }
 
-/// Whether a value is a macro.
-pub(super) fn is_macro(value: &Value) -> bool {
-    value.downcast_object_ref::<MacroValue>().is_some()
-}
-
 /// A package as templates see it: `dbt_utils.star(…)`.
 pub(super) struct PackageNamespace {
     pub(super) name: String,

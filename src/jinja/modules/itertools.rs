@@ -72,10 +72,12 @@ fn endless(name: &str) -> Error {
     invalid(format!("itertools.{name}() without an end is not supported; use range() or a count"))
 }
 
+/// Refuses more rows than memory should hold.
 fn limited(count: usize) -> Result<(), Error> {
     if count > MOST { Err(invalid(format!("this would make more than {MOST} items"))) } else { Ok(()) }
 }
 
+/// Refuses rows that are longer than any that templates mean.
 fn narrow(width: usize) -> Result<(), Error> {
     if width > WIDEST { Err(invalid(format!("this would make rows of more than {WIDEST} items"))) } else { Ok(()) }
 }
@@ -140,7 +142,7 @@ fn islice(_state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>) -
 fn product(_state: &mut minijinja::State<'_, '_>, mut arguments: Arguments<'_>) -> Result<Value, Error> {
     let repeat = arguments.keyword("repeat").map_or(Ok(1), |repeat| count(&repeat, "repeat"))?;
     let pools = arguments.rest().iter().map(items).collect::<Result<Vec<_>, _>>()?;
-    // Without this, nothing would be multiplied as often as `repeat` says.
+    // Nothing would otherwise be multiplied as often as `repeat` says.
     if repeat > 0 && pools.iter().any(Vec::is_empty) {
         return Ok(list(Vec::<Value>::new()));
     }
